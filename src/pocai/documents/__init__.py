@@ -1,0 +1,1 @@
+"""Documents: bytes of any format become pages of lines, rules, fills, pictures and tables."""
