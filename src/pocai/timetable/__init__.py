@@ -1,0 +1,1 @@
+"""The domain: timetables, times, days, grids; assembly, checks and export."""

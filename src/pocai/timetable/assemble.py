@@ -1,0 +1,282 @@
+"""From pages to timetables, by rules: tables → pieces → day axes → weeks → timetables.
+
+The rules know layouts, not schools: days across or down, one list a day, times beside the days, in each list or in
+the cells. What is printed is kept as it is; what follows from the neighbours is marked as inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from pocai.documents.page import Box, Document, Line, Matrix, Page
+from pocai.settings import SchoolHours
+from pocai.timetable.axes import FAR, DayAxis, DayEntry, day_axis, day_rows, only_times
+from pocai.timetable.columns import note_columns, single_across, single_axes, single_row
+from pocai.timetable.drafts import Draft, House
+from pocai.timetable.grid import find_tables
+from pocai.timetable.heading import Heading, period_key, read_heading
+from pocai.timetable.naming import Context, folded
+from pocai.timetable.pieces import Piece, pieces_of
+from pocai.timetable.pieces import swapped as swapped_box
+from pocai.timetable.timetable import WEEK, BlockField, Day, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
+from pocai.timetable.week import Week, read_week
+
+
+def assemble(document: Document, hours: SchoolHours) -> tuple[Timetable, ...]:
+    """All timetables of a document, in the order of its pages; none where no page holds one."""
+    return tuple(timetable for page in document.pages for timetable in assemble_page(page, hours))
+
+
+def assemble_page(page: Page, hours: SchoolHours) -> tuple[Timetable, ...]:
+    """The timetables of one page."""
+    tables = find_tables(page)
+    pieces = pieces_of(page, tables)
+    key = period_key(pieces)
+    turned, groups = _axes(pieces, [table.box for table in tables])
+    shown = [piece.swapped() for piece in pieces] if turned else list(pieces)
+    known = frozenset(folded(line.text) for piece in pieces for line in piece.lines)
+    listed = not turned and all(len(axis.entries) == 1 for group in groups for axis in group)
+    house = House(hours, Context(known, note_columns(pieces) if listed else ()))
+    weeks = [[read_week(axis, shown, key, house) for axis in group] for group in groups]
+    used = {line for group in weeks for week in group for line in week.used}
+    around = [line for piece in pieces for line in piece.lines if id(line) not in used]
+    timetables = [_timetable(group, read_heading(_own_lines(around, group, weeks)), page) for group in weeks]
+    return tuple(timetable for timetable in timetables if _is_timetable(timetable))
+
+
+def _is_timetable(timetable: Timetable) -> bool:
+    """Whether there is more to it than a text that happens to name a day or a time."""
+    blocks = timetable.timeblocks
+    return len({block.day for block in blocks}) > 1 or sum(block.start_time is not None for block in blocks) > 1
+
+
+def _axes(pieces: Sequence[Piece], frames: Sequence[Box]) -> tuple[bool, list[list[DayAxis]]]:
+    """Whether days run down, and the axes of each timetable: rows of days, days as headings of lists, or no days."""
+    shown = list(pieces)
+    swapped = [piece.swapped() for piece in pieces]
+    across, down = day_rows(shown), day_rows(swapped)
+    if down and _days(down) > _days(across):
+        if _are_headings(down[0], swapped):
+            return False, [_heading_axes(down[0])]
+        if _are_bands(down[0], shown):
+            return False, [_band_axes(down[0])]
+        return True, [[axis] for axis in _row_axes(down, swapped, [swapped_box(frame) for frame in frames])]
+    if across:
+        return False, [[axis] for axis in _row_axes(across, shown, frames)]
+    if label := single_across(shown):
+        return True, [[single_row(label.swapped())]]
+    return False, [[axis] for axis in single_axes(shown)]
+
+
+Row = Sequence[tuple[Piece, tuple[Day, ...]]]
+
+
+def _days(rows: Sequence[Row]) -> int:
+    return len({day for _, days in rows[0] for day in days}) if rows else 0
+
+
+def _row_axes(rows: Sequence[Row], pieces: Sequence[Piece], frames: Sequence[Box]) -> list[DayAxis]:
+    """An axis for each row of labels; it ends where its printed frame does, or where the next row below it begins."""
+    axes = []
+    for row in rows:
+        own = Box.around(piece.box for piece, _ in row)
+        below = [
+            other_box.top
+            for other in rows
+            if other is not row
+            and (other_box := Box.around(piece.box for piece, _ in other)).top > own.bottom
+            and min(own.right, other_box.right) > max(own.left, other_box.left)
+        ]
+        axes.append(day_axis(row, pieces, min([*below, _frame_end(own, frames)])))
+    axes.sort(key=lambda axis: (axis.top, axis.low))
+    return [replace(axis, start=_start(axis, axes)) for axis in axes]
+
+
+def _start(axis: DayAxis, axes: Sequence[DayAxis]) -> float:
+    """Where the space to the left of an axis begins: behind the axis that stands beside it."""
+    beside = (
+        other.high for other in axes if other.high <= axis.low and other.top < axis.bottom and axis.top < other.bottom
+    )
+    return max(beside, default=-FAR)
+
+
+def _frame_end(labels: Box, frames: Sequence[Box]) -> float:
+    """The lower end of the frame that holds the labels and much more than them."""
+    for frame in frames:
+        if frame.contains(labels.center) and frame.bottom - labels.bottom > 2 * labels.height:
+            return frame.bottom
+    return FAR
+
+
+def _are_headings(row: Row, swapped: Sequence[Piece]) -> bool:
+    """Whether day names that stand below each other are headings, with their events below and not beside them."""
+    labels = [piece for piece, _ in row]
+    with_events = 0
+    for label in labels:
+        middle = label.box.center[0]
+        with_events += any(
+            piece not in labels and piece.box.left <= middle <= piece.box.right and piece.box.top >= label.box.bottom
+            for piece in swapped
+        )
+    return 2 * with_events < len(labels)
+
+
+def _heading_axes(row: Row) -> list[DayAxis]:
+    """Each heading is an axis of its own, as wide as the page, down to the next heading."""
+    ordered = sorted(((piece.swapped(), days) for piece, days in row), key=lambda pair: pair[0].box.top)
+    ends = [piece.box.top for piece, _ in ordered[1:]] + [FAR]
+    return [
+        DayAxis((DayEntry(days, -FAR, FAR, piece),), piece.box.bottom, end, listed=True)
+        for (piece, days), end in zip(ordered, ends, strict=True)
+    ]
+
+
+def _are_bands(row: Row, pieces: Sequence[Piece]) -> bool:
+    """Whether the times of each day stand below each other beside its name, each with its event: a list a day."""
+    listed = 0
+    for low, high, label in _bands(row):
+        inside = [p for p in pieces if low <= p.box.center[1] < high and p.box.left >= label.box.right - 1]
+        times = only_times(inside)
+        columns = {round(time.box.center[0] / max(time.box.width, 1)) for time in times}
+        others = [p for p in inside if p not in times and times and p.box.left >= times[0].box.right - 1]
+        listed += bool(times) and len(columns) == 1 and bool(others)
+    return 2 * listed > len(row)
+
+
+def _bands(row: Row) -> list[tuple[float, float, Piece]]:
+    """The stretch down the page that belongs to each label: its cell, or down to the next label."""
+    ordered = sorted((piece.swapped() for piece, _ in row), key=lambda piece: piece.box.top)
+    ends = [piece.box.top for piece in ordered[1:]] + [FAR]
+    return [(p.box.top, min(p.box.bottom, end) if p.ruled else end, p) for p, end in zip(ordered, ends, strict=True)]
+
+
+def _band_axes(row: Row) -> list[DayAxis]:
+    """Each label's stretch of the page, to the right of it, is an axis of its own."""
+    days_of = {piece.lines: days for piece, days in row}
+    return [
+        DayAxis((DayEntry(days_of[label.lines], label.box.right, FAR, label),), low, high, listed=True)
+        for low, high, label in _bands(row)
+    ]
+
+
+def _own_lines(around: Sequence[Line], group: Sequence[Week], groups: Sequence[Sequence[Week]]) -> list[Line]:
+    """The lines that speak for one timetable of a page: those just above it first, then those above all of them."""
+    tops = sorted({_top(week) for weeks in groups for week in weeks})
+    own = min(_top(week) for week in group)
+    before = max((top for top in tops if top < own - 1), default=-FAR)
+    near = [line for line in around if before < line.box.center[1] <= own and _nearest(line, own, groups) is group]
+    above = [line for line in around if line.box.center[1] <= tops[0] and line not in near]
+    below = [line for line in around if line.box.center[1] > tops[-1]]
+    return near + above + below
+
+
+def _nearest(line: Line, top: float, groups: Sequence[Sequence[Week]]) -> Sequence[Week]:
+    """Of timetables side by side, the one above which a line stands."""
+    beside = [group for group in groups if abs(min(_top(week) for week in group) - top) < line.box.height]
+    return min(beside, key=lambda group: abs(_middle(group) - line.box.center[0]))
+
+
+def _middle(group: Sequence[Week]) -> float:
+    boxes = [draft.piece.page_box for week in group for draft in week.drafts]
+    return Box.around(boxes).center[0] if boxes else FAR
+
+
+def _top(week: Week) -> float:
+    """Where a week begins on the page."""
+    labels = [entry.label.page_box.top for entry in week.axis.entries if entry.label]
+    drawn = [draft.piece.page_box.top for draft in week.drafts]
+    return min([*labels, *drawn], default=-FAR)
+
+
+def _timetable(weeks: Sequence[Week], heading: Heading, page: Page) -> Timetable:
+    blocks = [block for week in weeks for draft in week.drafts for block in _blocks(draft, page, heading.weeks)]
+    blocks.sort(key=lambda block: WEEK.index(block.day) if block.day else -1)
+    ordered = [b for _, day in groupby(blocks, key=lambda block: block.day) for b in sorted(day, key=_when)]
+    header: dict[HeaderField, Mark] = {
+        name: _mark(page, [line], Evidence.PRINTED) for name, line in heading.lines.items()
+    }
+    values = heading.values
+    class_name = next((week.axis.title for week in weeks if week.axis.title), values.get("className"))
+    return Timetable(
+        teacher=values.get("teacher"),
+        class_name=class_name,
+        term=values.get("term"),
+        year=heading.year,
+        title=values.get("title"),
+        timeblocks=tuple(ordered),
+        pages=(page.number,),
+        fields=header,
+    )
+
+
+def _when(block: TimeBlock) -> tuple[bool, str]:
+    return block.start_time is None, block.start_time or ""
+
+
+def _blocks(draft: Draft, page: Page, weeks: str | None) -> list[TimeBlock]:
+    """A block for each day of the draft; one without a day where the page names none."""
+    words, timing = draft.wording, draft.timing
+    name = _mark(page, words.name_lines, Evidence.PRINTED, _printed_box(draft))
+    marks: dict[BlockField, Mark] = {"name": name}
+    if words.notes:
+        marks["notes"] = _mark(page, words.note_lines, Evidence.PRINTED)
+    edges: tuple[tuple[BlockField, int | None, Evidence], ...] = (
+        ("startTime", timing.start, timing.start_from),
+        ("endTime", timing.end, timing.end_from),
+    )
+    for field, minute, evidence in edges:
+        if minute is not None:
+            printed = evidence is Evidence.PRINTED
+            lines = words.time_lines if printed else [line for label in draft.time_labels for line in label.lines]
+            marks[field] = _mark(page, lines or words.name_lines, evidence)
+    blocks = []
+    for entry in draft.entries:
+        for day in entry.days or (None,):
+            own = dict(marks)
+            if entry.label is not None and day is not None:
+                own["day"] = _mark(page, entry.label.lines, Evidence.HEADER)
+            blocks.append(
+                TimeBlock(
+                    day=day,
+                    name=words.name,
+                    start_time=_clock(timing.start),
+                    end_time=_clock(timing.end),
+                    notes=words.notes,
+                    weeks=weeks,
+                    fields=own,
+                )
+            )
+    return blocks
+
+
+def _clock(minute: int | None) -> str | None:
+    return None if minute is None else clock(minute % 1440)
+
+
+def _printed_box(draft: Draft) -> Box:
+    return draft.piece.page_box
+
+
+def _mark(page: Page, lines: Sequence[Line], evidence: Evidence, box: Box | None = None) -> Mark:
+    scores = [line.confidence for line in lines if line.confidence is not None]
+    around = box or Box.around(line.box for line in lines)
+    return Mark(
+        page=page.number,
+        box=tuple(round(value, 1) for value in on_source(around, page.to_source)),
+        evidence=evidence,
+        reading_score=round(min(scores), 4) if scores else None,
+    )
+
+
+def on_source(box: Box, matrix: Matrix) -> Box:
+    """A box of the page as the upright rectangle around it in the uploaded picture."""
+    a, b, c, d, e, f, g, h, i = matrix
+    corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+    points = []
+    for x, y in corners:
+        w = g * x + h * y + i
+        points.append(((a * x + b * y + c) / w, (d * x + e * y + f) / w))
+    xs, ys = zip(*points, strict=True)
+    return Box(min(xs), min(ys), max(xs), max(ys))

@@ -1,0 +1,106 @@
+"""Pieces: what stands on a page, as cells with text and lines that stand free. The raw material of `assemble`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from pocai.documents.page import Box, Cell, Line, Page, Table
+from pocai.timetable.days import day_label
+from pocai.timetable.times import is_time_only
+
+LABELS_IN_ONE = 2  # day labels in one cell from which it is an open field, not a cell
+DASH_AT_END = re.compile(r"\d\s*[-–—−~]\s*$")
+TIMES_IN_ONE = 3  # the same for lines that are nothing but a time
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text that belongs together: ``box`` is the printed cell where ``ruled``, else the rectangle of the writing."""
+
+    box: Box
+    lines: tuple[Line, ...]
+    ruled: bool
+    turned: bool = False
+
+    @property
+    def text(self) -> str:
+        return " ".join(line.text for line in self.lines)
+
+    @property
+    def places(self) -> tuple[Box, ...]:
+        """Where each line stands, in the coordinates of ``box``."""
+        return tuple(swapped(line.box) if self.turned else line.box for line in self.lines)
+
+    @property
+    def page_box(self) -> Box:
+        """The piece's box on the page, whichever way it is turned."""
+        return swapped(self.box) if self.turned else self.box
+
+    def swapped(self) -> Piece:
+        """The piece with x and y exchanged, so that days that run down can be treated as days that run across."""
+        return replace(self, box=swapped(self.box), turned=not self.turned)
+
+    def part(self, indices: Sequence[int], box: Box | None = None) -> Piece:
+        """The piece with only these of its lines, in ``box`` or in the rectangle of their writing."""
+        around = box or Box.around(self.places[i] for i in indices)
+        return replace(self, box=around, lines=tuple(self.lines[i] for i in indices))
+
+
+def swapped(box: Box) -> Box:
+    """The box with x and y exchanged."""
+    return Box(box.top, box.left, box.bottom, box.right)
+
+
+def pieces_of(page: Page, tables: Sequence[Table]) -> tuple[Piece, ...]:
+    """All text of the page: cells of its tables, open fields taken apart, and lines outside."""
+    pieces: list[Piece] = []
+    for cell in (cell for table in tables for cell in table.cells if cell.lines):
+        if _open_field(cell):
+            pieces.extend(free(cell.lines))
+        else:
+            pieces.append(Piece(cell.box, cell.lines, ruled=True))
+    held = {id(line) for table in tables for cell in table.cells for line in cell.lines}
+    pieces.extend(free(line for line in page.lines if id(line) not in held))
+    return tuple(pieces)
+
+
+def free(lines: Iterable[Line]) -> list[Piece]:
+    """A piece for each line; a line that ends with a dash goes on in the line below it ("9.00-" over "10.00")."""
+    pieces: list[Piece] = []
+    for line in lines:
+        if pieces and _goes_on(pieces[-1].lines[-1], line):
+            both = (*pieces[-1].lines, line)
+            pieces[-1] = Piece(Box.around(part.box for part in both), both, ruled=False)
+        else:
+            pieces.append(Piece(line.box, (line,), ruled=False))
+    return pieces
+
+
+def _goes_on(line: Line, following: Line) -> bool:
+    near = _gap(line.box, following.box) < 0.8 * min(line.box.width, line.box.height)
+    return near and bool(DASH_AT_END.search(line.text)) and bool(following.text[:1].isdigit())
+
+
+def _open_field(cell: Cell) -> bool:
+    """Whether a cell holds the labels of several rows or columns, because no line is printed between them."""
+    lines = free(cell.lines)
+    days = [line for line in lines if day_label(line.text)]
+    times = [line for line in lines if is_time_only(line.text)]
+    return (len(days) >= LABELS_IN_ONE and _apart(days)) or (len(times) >= TIMES_IN_ONE and _apart(times))
+
+
+def _apart(lines: Sequence[Piece]) -> bool:
+    """Whether the lines stand clearly apart from each other, as labels do and the lines of one text do not."""
+    gaps = [_gap(before.box, after.box) for before, after in pairwise(lines)]
+    heights = [min(line.box.width, line.box.height) for line in lines]
+    return 2 * sum(gap > 0.6 * height for gap, height in zip(gaps, heights, strict=False)) >= len(gaps)
+
+
+def _gap(box: Box, other: Box) -> float:
+    """The free space between two boxes, along the axis on which they lie further apart."""
+    return max(
+        max(box.left, other.left) - min(box.right, other.right), max(box.top, other.top) - min(box.bottom, other.bottom)
+    )

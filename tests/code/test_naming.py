@@ -1,0 +1,92 @@
+"""What a cell says: name, notes, times, as a careful person would sort them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pocai.documents.page import Box, Line, Quad
+from pocai.timetable.naming import Context, folded, joined, wording
+
+
+def cell(*texts: str | tuple[str, float]) -> list[Line]:
+    """Lines below each other, centred in a cell of 200 units; a number is the height of the writing."""
+    lines, top = [], 10.0
+    for text in texts:
+        words, size = text if isinstance(text, tuple) else (text, 12.0)
+        half = 0.25 * size * len(words)
+        lines.append(Line(words, Quad.of(Box(100 - half, top, 100 + half, top + size)), size=size))
+        top += size + 4
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "notes"),
+    [
+        (cell("Maths"), "Maths", None),
+        (cell("Shared Reading", "Circle"), "Shared Reading Circle", None),
+        (cell("Project", "(Rivers/Maps)"), "Project", "(Rivers/Maps)"),
+        (cell("Silent Hour", "(Books or", "own work)"), "Silent Hour", "(Books or own work)"),
+        (cell("Letter Work (Sounds)"), "Letter Work (Sounds)", None),
+        (cell("Evening Club (Usually", "begins at 20.00)"), "Evening Club", "(Usually begins at 20.00)"),
+        (cell("Catering", "Group C4"), "Catering", "Group C4"),
+        (cell("Prof. Ada Example", "D7.1 Waves", "L3"), "D7.1 Waves", "Prof. Ada Example L3"),
+        (cell("Chemistry", ("bring goggles", 7.0)), "Chemistry", "bring goggles"),
+        (cell("Art", "Mr Example", "Room 12"), "Art", "Mr Example Room 12"),
+        (cell("1ABC3 · R11 · EXAM"), "1ABC3", "R11 · EXAM"),
+        (cell("7A Maths Room 3"), "7A Maths", "Room 3"),
+        (cell("Analysis", "(Weeks 1-2)", "L1"), "Analysis", "(Weeks 1-2) L1"),
+        (cell("Percus-", "sion"), "Percussion", None),
+        (cell("B", "R", "E", "A", "K"), "BREAK", None),
+        (cell("L U N C H"), "LUNCH", None),
+        (cell("Miss Example"), "Miss Example", None),
+        (cell("Lunch - 12:10-13:05"), "Lunch", None),
+        (cell("PE (1:35-2:20)"), "PE", None),
+        (cell("Yoga 13:30 -", "14:30"), "Yoga", None),
+    ],
+)
+def test_names_and_notes(lines: list[Line], name: str, notes: str | None) -> None:
+    words = wording(lines)
+    assert (words.name, words.notes) == (name, notes)
+
+
+def test_times_are_found_over_the_end_of_a_line() -> None:
+    (span,) = wording(cell("10:35 –", "11:25", "English")).spans
+    assert span.start is not None
+    assert span.end is not None
+    assert (span.start.hour, span.end.minute) == (10, 25)
+
+
+def test_what_stands_in_the_corners_of_a_cell_is_a_note() -> None:
+    box = Box(0, 0, 200, 100)
+    lines = [
+        Line("Computing Suite", Quad.of(Box(120, 5, 196, 17)), size=12),
+        Line("Geometry", Quad.of(Box(70, 40, 130, 52)), size=12),
+        Line("EXAMPLE ANNA", Quad.of(Box(110, 85, 196, 95)), size=10),
+    ]
+    words = wording(lines, box)
+    assert (words.name, words.notes) == ("Geometry", "Computing Suite EXAMPLE ANNA")
+
+
+def test_lines_that_begin_together_are_one_text_wherever_they_stand() -> None:
+    box = Box(0, 0, 200, 100)
+    lines = [
+        Line("Modern", Quad.of(Box(60, 10, 100, 22)), size=12),
+        Line("Problems today", Quad.of(Box(60, 26, 140, 38)), size=12),
+    ]
+    assert wording(lines, box).name == "Modern Problems today"
+
+
+def test_a_name_that_breaks_here_and_not_elsewhere_is_one() -> None:
+    known = Context(frozenset({folded("Prof. Ada Example")}))
+    words = wording(cell("Prof. Ada", "Example", "Algebra"), None, known)
+    assert (words.name, words.notes) == ("Algebra", "Prof. Ada Example")
+
+
+def test_a_column_of_rooms_holds_only_notes() -> None:
+    lines = [*cell("Sports"), Line("Blue", Quad.of(Box(300, 10, 340, 22)), size=12)]
+    words = wording(lines, None, Context(note_columns=((280.0, 360.0),)))
+    assert (words.name, words.notes) == ("Sports", "Blue")
+
+
+def test_nothing_is_corrected() -> None:
+    assert joined(["Handwritting", "and Musik"]) == "Handwritting and Musik"
