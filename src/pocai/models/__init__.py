@@ -1,0 +1,1 @@
+"""Networks and engines behind the protocols of `pocai.models.protocols`; `pocai.models.catalog` names them."""
