@@ -7,20 +7,19 @@ the cells. What is printed is kept as it is; what follows from the neighbours is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from pocai.documents.page import Box, Document, Line, Matrix, Page
 from pocai.settings import SchoolHours
-from pocai.timetable.axes import FAR, DayAxis, DayEntry, day_axis, day_rows, only_times
-from pocai.timetable.columns import note_columns, single_across, single_axes, single_row
+from pocai.timetable.columns import note_columns
+from pocai.timetable.day_axis import FAR
 from pocai.timetable.drafts import Draft, House
 from pocai.timetable.grid import find_tables
-from pocai.timetable.heading import Heading, period_key, read_heading
+from pocai.timetable.heading import Heading, period_key, read_heading, without_key
+from pocai.timetable.layout import layout_of
 from pocai.timetable.naming import Context, folded
-from pocai.timetable.pieces import Piece, pieces_of
-from pocai.timetable.pieces import swapped as swapped_box
-from pocai.timetable.timetable import WEEK, BlockField, Day, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
+from pocai.timetable.pieces import pieces_of
+from pocai.timetable.timetable import WEEK, BlockField, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
 from pocai.timetable.week import Week, read_week
 
 
@@ -34,12 +33,13 @@ def assemble_page(page: Page, hours: SchoolHours) -> tuple[Timetable, ...]:
     tables = find_tables(page)
     pieces = pieces_of(page, tables)
     key = period_key(pieces)
-    turned, groups = _axes(pieces, [table.box for table in tables])
-    shown = [piece.swapped() for piece in pieces] if turned else list(pieces)
+    pieces = without_key(pieces, key)
+    layout = layout_of(pieces, [table.box for table in tables])
+    shown = [piece.swapped() for piece in pieces] if layout.turned else list(pieces)
     known = frozenset(folded(line.text) for piece in pieces for line in piece.lines)
-    listed = not turned and all(len(axis.entries) == 1 for group in groups for axis in group)
+    listed = not layout.turned and all(len(axis.entries) == 1 for group in layout.groups for axis in group)
     house = House(hours, Context(known, note_columns(pieces) if listed else ()))
-    weeks = [[read_week(axis, shown, key, house) for axis in group] for group in groups]
+    weeks = [[read_week(axis, shown, key, house) for axis in group] for group in layout.groups]
     used = {line for group in weeks for week in group for line in week.used}
     around = [line for piece in pieces for line in piece.lines if id(line) not in used]
     timetables = [_timetable(group, read_heading(_own_lines(around, group, weeks)), page) for group in weeks]
@@ -50,115 +50,6 @@ def _is_timetable(timetable: Timetable) -> bool:
     """Whether there is more to it than a text that happens to name a day or a time."""
     blocks = timetable.timeblocks
     return len({block.day for block in blocks}) > 1 or sum(block.start_time is not None for block in blocks) > 1
-
-
-def _axes(pieces: Sequence[Piece], frames: Sequence[Box]) -> tuple[bool, list[list[DayAxis]]]:
-    """Whether days run down, and the axes of each timetable: rows of days, days as headings of lists, or no days."""
-    shown = list(pieces)
-    swapped = [piece.swapped() for piece in pieces]
-    across, down = day_rows(shown), day_rows(swapped)
-    if down and _days(down) > _days(across):
-        if _are_headings(down[0], swapped):
-            return False, [_heading_axes(down[0])]
-        if _are_bands(down[0], shown):
-            return False, [_band_axes(down[0])]
-        return True, [[axis] for axis in _row_axes(down, swapped, [swapped_box(frame) for frame in frames])]
-    if across:
-        return False, [[axis] for axis in _row_axes(across, shown, frames)]
-    if label := single_across(shown):
-        return True, [[single_row(label.swapped())]]
-    return False, [[axis] for axis in single_axes(shown)]
-
-
-Row = Sequence[tuple[Piece, tuple[Day, ...]]]
-
-
-def _days(rows: Sequence[Row]) -> int:
-    return len({day for _, days in rows[0] for day in days}) if rows else 0
-
-
-def _row_axes(rows: Sequence[Row], pieces: Sequence[Piece], frames: Sequence[Box]) -> list[DayAxis]:
-    """An axis for each row of labels; it ends where its printed frame does, or where the next row below it begins."""
-    axes = []
-    for row in rows:
-        own = Box.around(piece.box for piece, _ in row)
-        below = [
-            other_box.top
-            for other in rows
-            if other is not row
-            and (other_box := Box.around(piece.box for piece, _ in other)).top > own.bottom
-            and min(own.right, other_box.right) > max(own.left, other_box.left)
-        ]
-        axes.append(day_axis(row, pieces, min([*below, _frame_end(own, frames)])))
-    axes.sort(key=lambda axis: (axis.top, axis.low))
-    return [replace(axis, start=_start(axis, axes)) for axis in axes]
-
-
-def _start(axis: DayAxis, axes: Sequence[DayAxis]) -> float:
-    """Where the space to the left of an axis begins: behind the axis that stands beside it."""
-    beside = (
-        other.high for other in axes if other.high <= axis.low and other.top < axis.bottom and axis.top < other.bottom
-    )
-    return max(beside, default=-FAR)
-
-
-def _frame_end(labels: Box, frames: Sequence[Box]) -> float:
-    """The lower end of the frame that holds the labels and much more than them."""
-    for frame in frames:
-        if frame.contains(labels.center) and frame.bottom - labels.bottom > 2 * labels.height:
-            return frame.bottom
-    return FAR
-
-
-def _are_headings(row: Row, swapped: Sequence[Piece]) -> bool:
-    """Whether day names that stand below each other are headings, with their events below and not beside them."""
-    labels = [piece for piece, _ in row]
-    with_events = 0
-    for label in labels:
-        middle = label.box.center[0]
-        with_events += any(
-            piece not in labels and piece.box.left <= middle <= piece.box.right and piece.box.top >= label.box.bottom
-            for piece in swapped
-        )
-    return 2 * with_events < len(labels)
-
-
-def _heading_axes(row: Row) -> list[DayAxis]:
-    """Each heading is an axis of its own, as wide as the page, down to the next heading."""
-    ordered = sorted(((piece.swapped(), days) for piece, days in row), key=lambda pair: pair[0].box.top)
-    ends = [piece.box.top for piece, _ in ordered[1:]] + [FAR]
-    return [
-        DayAxis((DayEntry(days, -FAR, FAR, piece),), piece.box.bottom, end, listed=True)
-        for (piece, days), end in zip(ordered, ends, strict=True)
-    ]
-
-
-def _are_bands(row: Row, pieces: Sequence[Piece]) -> bool:
-    """Whether the times of each day stand below each other beside its name, each with its event: a list a day."""
-    listed = 0
-    for low, high, label in _bands(row):
-        inside = [p for p in pieces if low <= p.box.center[1] < high and p.box.left >= label.box.right - 1]
-        times = only_times(inside)
-        columns = {round(time.box.center[0] / max(time.box.width, 1)) for time in times}
-        others = [p for p in inside if p not in times and times and p.box.left >= times[0].box.right - 1]
-        listed += bool(times) and len(columns) == 1 and bool(others)
-    return 2 * listed > len(row)
-
-
-def _bands(row: Row) -> list[tuple[float, float, Piece]]:
-    """The stretch down the page that belongs to each label: its cell, or down to the next label."""
-    ordered = sorted((piece.swapped() for piece, _ in row), key=lambda piece: piece.box.top)
-    ends = [piece.box.top for piece in ordered[1:]] + [FAR]
-    return [(p.box.top, min(p.box.bottom, end) if p.ruled else end, p) for p, end in zip(ordered, ends, strict=True)]
-
-
-def _band_axes(row: Row) -> list[DayAxis]:
-    """Each label's stretch of the page, to the right of it, is an axis of its own."""
-    days_of = {piece.lines: days for piece, days in row}
-    return [
-        DayAxis((DayEntry(days_of[label.lines], label.box.right, FAR, label),), low, high, listed=True)
-        for low, high, label in _bands(row)
-    ]
 
 
 def _own_lines(around: Sequence[Line], group: Sequence[Week], groups: Sequence[Sequence[Week]]) -> list[Line]:

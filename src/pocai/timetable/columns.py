@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pocai.timetable.axes import FAR, DayAxis, DayEntry, only_times
+from pocai.timetable.day_axis import FAR, DayAxis, DayEntry
 from pocai.timetable.days import day_label
 from pocai.timetable.pieces import Piece
+from pocai.timetable.slot_axis import only_times
 from pocai.timetable.timetable import Day
 
 EVENT_HEAD = re.compile(

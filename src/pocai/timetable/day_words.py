@@ -42,7 +42,7 @@ _WEEKEND = r"week-?\s?ends?|wochenenden?|fins? de semana|fine settimana|fi[mn] d
 _WEEKDAYS = r"weekdays|wochentags|werktags|werktage|jours de semaine|dias (?:laborables|uteis)|giorni feriali"
 _SPECIAL = re.compile(
     rf"(?<![^\W_])(?:(?P<weekend>{_WEEKEND})|(?P<weekdays>{_WEEKDAYS})"
-    r"|(?P<ordinal>segunda|terca|quarta|quinta|sexta|[2-6])\s?[ªaº°]?[\s-]*feiras?"
+    r"|(?P<ordinal>segunda|terca|quarta|quinta|sexta|[2-6])\s?\.?\s?[ªaº°o]?\.?[\s-]*feiras?"
     r"|(?P<spaced>[^\W_](?:\s[^\W_]){5,})"
     r")(?![^\W_])"
 )

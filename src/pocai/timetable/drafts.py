@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pocai.documents.page import Box, Line
 from pocai.settings import SchoolHours
-from pocai.timetable.axes import DayEntry, Slot
 from pocai.timetable.clock import Interval
+from pocai.timetable.day_axis import DayEntry
 from pocai.timetable.naming import Context, Wording, wording
 from pocai.timetable.pieces import Piece
+from pocai.timetable.slot_axis import Slot
 from pocai.timetable.slots import Timing, next_start
 from pocai.timetable.time_axis import resolve_near
 from pocai.timetable.timetable import Day, Evidence
@@ -49,13 +51,30 @@ def drafts_of(
     """The drafts of one piece: one, or several where it holds several events with times of their own."""
     drafts = []
     for lines in _events(piece.lines):
-        words = wording(lines, piece.page_box if piece.ruled else None, house.context)
+        cell = piece.page_box if piece.ruled else None
+        words = wording(lines, cell, house.context)
         if not words.name:
             continue
+        if _only_mentioned(words, lines, timing):
+            words = wording(lines, cell, house.context, timed=False)
         times = _own_times(words, timing or UNTIMED, house.hours)
         labels = tuple(slots[i].label for i in times.slots)
         drafts.append(Draft(tuple(entries), piece, words, times, labels))
     return drafts
+
+
+def _only_mentioned(words: Wording, lines: Sequence[Line], timing: Timing | None) -> bool:
+    """Whether a cell in a printed slot only mentions a time in its words ("coach at 1.05")."""
+    if (
+        timing is None
+        or None in (timing.start, timing.end)
+        or Evidence.INFERRED in (timing.start_from, timing.end_from)
+    ):
+        return False
+    if any(span.start and span.end for span in words.spans) or not words.spans:
+        return False
+    text = "\n".join(line.text for line in lines)
+    return all(span.start is not None and not re.search(r"(?:^|\n)\W*$", text[: span.at[0]]) for span in words.spans)
 
 
 def _own_times(words: Wording, timing: Timing, hours: SchoolHours) -> Timing:

@@ -57,6 +57,8 @@ def _outside_text(rules: Iterable[Rule], lines: Sequence[Line]) -> list[Rule]:
 
 def _stroke_of(rule: Rule, box: Box) -> bool:
     (x0, y0), (x1, y1) = rule.start, rule.end
+    if x0 > box.right or x1 < box.left or y0 > box.bottom or y1 < box.top:
+        return False
     slack = 0.1 * min(box.width, box.height)
     inside = box.left - slack <= min(x0, x1) and max(x0, x1) <= box.right + slack
     return inside and box.top - slack <= min(y0, y1) and max(y0, y1) <= box.bottom + slack
@@ -264,7 +266,8 @@ def fill_cells(cells: Sequence[Cell], lines: Sequence[Line]) -> list[Cell]:
     """The cells with the lines whose middle lies in them, in reading order."""
     inside: list[list[Line]] = [[] for _ in cells]
     for line in lines:
-        holders = [k for k, cell in enumerate(cells) if cell.box.contains(line.box.center)]
+        middle = line.box.center
+        holders = [k for k, cell in enumerate(cells) if cell.box.contains(middle)]
         if holders:
             inside[min(holders, key=lambda k: cells[k].box.area)].append(line)
     return [replace(cell, lines=reading_order((*cell.lines, *held))) for cell, held in zip(cells, inside, strict=True)]

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pocai.documents.page import Line
-from pocai.timetable.axes import period_name
 from pocai.timetable.clock import TimeSpan
 from pocai.timetable.columns import is_column_head
 from pocai.timetable.pieces import Piece
+from pocai.timetable.slot_axis import period_name
 from pocai.timetable.times import find_times, strip_times
 from pocai.timetable.timetable import HeaderField
 
 LABELS: dict[HeaderField, str] = {
-    "teacher": r"(?:class\s+|form\s+|home\s*room\s+)?teachers?|(?:form\s+)?tutor|(?:klassen)?lehrer(?:in|kraft)?|"
-    r"klassenleitung|professeure?|prof(?:\.|essore?)?(?:\s+principal)?|enseignante?|ma[iî]tre(?:sse)?|profesora?|docente|tutora?|insegnante|"
-    r"maestr[ao]|professora?",
+    "teacher": r"(?:class\s+|form\s+|home\s*room\s+)?teachers?(?:\s+(?:time\s?table|schedule))?|(?:form\s+)?tutor|"
+    r"(?:klassen)?lehrer(?:in|kraft)?|klassenleitung|professeure?(?:\s+principale?)?|prof(?:\.|essore?)?(?:\s+principal)?|enseignante?|ma[iî]tre(?:sse)?|"
+    r"profesora?|docente|tutora?|tutor/a|prof\.?ª|maestre|staff|insegnante|maestr[ao]|professora?",
     "className": r"class(?:\s+name)?|form|year\s+group|tutor\s+group|grade|section|klasse|classe|clase|curso|turma|"
     r"grupo|group",
     "term": r"term|semester|trimester|quarter|half[- ]term|halbjahr|trimestre|semestre|quadrimestre|per[ií]odo",
@@ -25,21 +25,31 @@ LABELS: dict[HeaderField, str] = {
     r"anno(?:\s+scolastico)?|ano(?:\s+le[ct]*tivo)?",
 }
 LABELLED = re.compile(
-    r"(?i)(?<!\w)(?:" + "|".join(f"(?P<{name}>{words})" for name, words in LABELS.items()) + r")\s*[:：]\s*"
+    r"(?i)(?<!\w)(?:"
+    + "|".join(f"(?P<{name}>{words})" for name, words in LABELS.items())
+    + r")(?:\s*[:：]\s*|\s+[–—]\s+)"
 )
 TERM = re.compile(
     r"(?i)\b(?:(?:autumn|spring|summer|winter|fall|michaelmas|hilary|trinity|lent|easter)"
     r"(?:\s+(?:half[- ])?(?:term|semester))?(?:\s+[1-4](?!\d))?|"
     r"(?:term|semester|trimester|quarter|trimestre|semestre|quadrimestre|halbjahr)\s+(?:[1-4](?!\d)|I{1,3}|IV)|"
+    r"(?:sommer|winter)semester|(?:automne|otoño|autunno|outono|printemps|primavera|invierno|inverno|verano)(?!\w)|"
     r"(?:[1-4](?:st|nd|rd|th)|first|second|third|fourth)\s+(?:term|semester|trimester|quarter)|"
-    r"[1-4]\s*(?:\.|º|ª|°|er|ère|e|ème|[ee]me)?\s*(?:halbjahr|semester|trimestre|semestre|quadrimestre))\b|\b(?:MT|HT|TT)(?=\s+20\d\d)"
+    r"[1-4]\s*(?:\.?[ºª°]|\.|er|ère|e|ème|[ee]me)?\s*(?:halbjahr|semester|trimestre|semestre|quadrimestre|per[ií]odo))\b|\b(?:MT|HT|TT)(?=\s+20\d\d)"
 )
 YEAR = re.compile(r"(?<![\d/.-])(20\d\d)(?!\d)|(?<=/)(20\d\d)(?!\d)|(?<=\.)(20\d\d)(?!\d)")
-CLASS = re.compile(
-    r"(?i)\b(?:class|klasse|classe|clase|turma|form)\s+(?P<name>[\w./-]{1,8})\b|\b(?P<whole>(?:year|grade|yr)\s*\d{1,2}\s?[A-Z]?)\b"
+COMMON = (  # words of titles that name no class
+    r"our|my|the|mein|unser|notre|mon|nuestro|mi|il|nostro|meu|staff|student|pupil|teacher|timetables?|schedules?|plan|list|"
+    r"form|daily|week(?:ly)?|day|teaching|lessons?|programme?|calendar|planner|year|term"
 )
+CLASS = re.compile(
+    r"(?i)\b(?:class|klasse|classe|clase|turma|form|gruppe|grupo|groupe|gruppo)\s+(?P<name>[\w./-]*\d[\w./-]*[ºª°]?(?:\s[A-Z]\b)?|(?-i:[A-Z]{1,3})\b|"
+    rf"(?!(?:{COMMON})\b)(?-i:[A-Z])[a-zà-ÿ]{{2,12}}\b)|"
+    r"\b(?P<whole>(?:(?:year|grade|yr|group)\s*\d{1,2}\s?[A-Z]?\b|\d{1,2}\s?\.?[ºª°]\s?[A-Z]\b|(?:CP|CE1|CE2|CM1|CM2)\b))"
+)
+PERSON_AT_END = re.compile(r"[–—-]\s*((?:Mr|Mrs|Ms|Miss|Mx|Dr|Herr|Frau|Mme|M\.|Sra?|Prof)\.?\s\S+(?:\s\S+)?)\s*$")
 GENERIC = re.compile(
-    r"(?i)\b(?:weekly|daily|class|school|lesson|teaching|time\s*-?\s*table|timetable|schedule|stundenplan|emploi\s+du\s+temps|horario|orario|"
+    rf"(?i)\b(?:{COMMON}|weekly|daily|class|school|lesson|teaching|time\s*-?\s*table|timetable|schedule|stundenplan|emploi\s+du\s+temps|horario|orario|"
     r"hor[aá]rio|example|sample|time|day|period|lesson|session|zeit|uhrzeit|stunde|heure|hora|ora|for|of|the|week|plan|wef|from|de|du|del|am|pm)\b"
 )
 TIMETABLE = re.compile(r"(?i)time\s*-?\s*table|schedule|stundenplan|emploi du temps|horario|orario|hor[aá]rio")
@@ -47,8 +57,9 @@ WEEK_NAME = re.compile(
     r"(?i)\b(?:week|woche|semaine|semana|settimana)\s*[:-]?\s*([A-D]|[1-4])(?!\w)|\b([A-D])[- ](?:week|woche)\b"
 )
 CODE = re.compile(r"^[\w][\w./-]{0,8}$")
+LEAST_NUMBERS = 3  # numbered labels without times that need a key
 NEARLY = 0.75  # writing of at least this share of the largest is a title too
-LONGEST_TITLE = 80  # characters of a line that is a title and not a text
+LONGEST_TITLE = 120  # characters of a line that is a title and not a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ def _labelled(text: str) -> list[tuple[HeaderField, str]]:
     for i, mark in enumerate(marks):
         end = marks[i + 1].start() if i + 1 < len(marks) else len(text)
         name: HeaderField = mark.lastgroup  # type: ignore[assignment]  # the groups are named by the fields
-        found.append((name, re.split(r"\s{3,}|\t|\|", text[mark.end() : end].strip())[0]))
+        found.append((name, re.split(r"\s{3,}|\t|\s[|·•]\s", text[mark.end() : end].strip())[0]))
     return found
 
 
@@ -107,6 +118,8 @@ def _unlabelled(text: str) -> list[tuple[HeaderField, str]]:
         found.append(("year", year[0]))
     if (name := CLASS.search(text)) and not LABELLED.search(text):
         found.append(("className", name["name"] or name["whole"]))
+        if person := PERSON_AT_END.search(text):
+            found.append(("teacher", person[1]))
     return found
 
 
@@ -146,6 +159,8 @@ def _height(line: Line) -> float:
 def _tidied(heading: Heading, lines: Sequence[Line]) -> Heading:
     """The year as four digits, taken out of the term; the title as the largest line."""
     values, where = dict(heading.values), dict(heading.lines)
+    if (teacher := values.get("teacher")) and (name := YEAR.split(teacher)[0].strip(" ,–-(|")):
+        values["teacher"] = name
     if (term := values.get("term")) and (year := YEAR.search(term)):
         values["term"] = YEAR.sub("", term).strip(" ,/-–") or term
         values.setdefault("year", year[0])
@@ -178,6 +193,25 @@ def period_key(pieces: Sequence[Piece]) -> dict[str, TimeSpan]:
         if name is not None and len(spans) == 1 and spans[0].end is not None:
             key.setdefault(name, spans[0])
     return key
+
+
+def without_key(pieces: Sequence[Piece], key: dict[str, TimeSpan]) -> tuple[Piece, ...]:
+    """The pieces without the key itself, where the numbers that it explains stand elsewhere on the page."""
+    numbers = [piece for piece in pieces if period_name(piece.text) in key]
+    if len(numbers) < LEAST_NUMBERS:
+        return tuple(pieces)
+    return tuple(piece for piece in pieces if not _is_key(piece, key))
+
+
+def _is_key(piece: Piece, key: dict[str, TimeSpan]) -> bool:
+    """Whether a piece is lines of the key, perhaps under a title."""
+    explained = sum(_explains(line, key) for line in piece.lines)
+    return explained == len(piece.lines) or explained > 1
+
+
+def _explains(line: Line, key: dict[str, TimeSpan]) -> bool:
+    spans = find_times(line.text)
+    return len(spans) == 1 and period_name(strip_times(line.text, spans).strip(" :=-–")) in key
 
 
 def _right_of(piece: Piece, pieces: Sequence[Piece]) -> str:

@@ -11,8 +11,12 @@ from pocai.documents.page import Box, Line, Quad
 from pocai.timetable.clock import TimeSpan
 from pocai.timetable.times import find_times, strip_times
 
-SMALL_NATIVE = 0.88  # writing below this share of the cell's largest is a note, where sizes are exact
-SMALL_READ = 0.72  # the same where sizes are those of detected boxes
+SMALL_BOXED = 0.72  # writing below this share of the name's size is a note, where only boxes of a recognizer are known
+LIGHT = 0.74  # strokes below this share of the name's are a note's
+PROMINENT = 0.83  # size times half of one plus weight, as shares of the name's: less is a note
+FIRST = 0.87  # share of the greatest prominence at which an upper line still is the main one
+PALE_STEP, PALE = 30, 0.94  # a step of colour (of 255) that a person sees, and what it counts
+OTHER_COLOR = 90  # a step from which ink is another colour
 LONGEST_CODE = 16  # characters of a line that may be only a room, group or set
 
 PERSON = re.compile(
@@ -20,8 +24,10 @@ PERSON = re.compile(
     r"sr|sra|srta|señora?|dott|sig|sig\.ra|dña|don|doña|teacher|lehrer|maestr[ao])\b\.?\s*\S"
 )
 PLACE = re.compile(
-    r"(?i)^(?:(?:room|rm|raum|salle|aula|sala|lab(?:or|oratory|oratorio)?|studio|gym|hall|building|bldg|department|dept|"
-    r"faculty|institute?|turnhalle|zimmer)\b\.?(?:\s*[\w.&,/-]+){0,6}|(?:[A-Z]{1,3}[-. ]?)?\d{1,4}[A-Za-z]?)$"
+    r"(?i)^(?:(?:room|rm|raum|salle|aula|sala|zimmer)\b\.?(?:\s*[\w.&,/-]+){0,4}|"
+    r"(?:department|dept|faculty|school|institute?) (?:of|für|de|di)\b.*|"
+    r"(?:lab(?:or|oratory|oratorio)?|studio|gym(?:nasium)?|hall|building|bldg|turnhalle|gymnase|palestra|field)"
+    r"(?:\.?\s*(?:[A-Z]|[A-Z]?\d{1,3}[a-z]?))?|(?:[A-Z]{1,3}[-. ]?)?\d{1,4}[A-Za-z]?)$"
 )
 ROOM_CODE = re.compile(r"^[A-Z]{1,3}[-. ]?\d{1,3}[A-Za-z]?(?:\s*\(.*\))?$")
 GROUP = re.compile(
@@ -35,7 +41,11 @@ CENTERED, OFF_CENTER = 0.07, 0.14  # distance of a line's middle from the cell's
 BRACKET = re.compile(r"\([^()]*(?:\)|$)")
 SEPARATOR = re.compile(r"\s*[·•|]\s*|\s+[‧∙]\s+")
 TAIL = re.compile(
-    r"\s[-–,/:]?\s*\(?(?:(?:Room|Rm|Raum|Salle|Sala|Zimmer)\.?\s?\w{1,6}|(?:Mr|Mrs|Ms|Miss|Dr|Prof|Mme|Herr|Frau)\.?\s[A-ZÀ-Þ][\w'’-]+)\)?$"
+    r"\s[-–,/:]?\s*\(?(?:(?:Room|Rm|Raum|Salle|Sala|Zimmer|Lab)\.?\s?\w{1,6}|(?:Mr|Mrs|Ms|Miss|Dr|Prof|Mme|Herr|Frau)\.?\s[A-ZÀ-Þ][\w'’-]+)\)?$|"
+    r"(?<=[a-zà-ÿ]{2})(?<!group)(?<!roup)(?<!set)(?<!class)(?<!level)(?<!part)(?<!unit)\s(?![ABC][12]$)(?:[A-Z]-?\d{1,3}[a-z]?)$"
+)
+UNFINISHED = re.compile(
+    r"(?i)(?:[-/&,+]|\b(?:and|und|et|y|e|of|the|de|du|des|la|für|mit|con|with))\n|\n(?:and|und|et|y|e|&|of|de|/)\b"
 )
 SPACED = re.compile(r"^(?:\w ){2,}\w$")
 
@@ -74,15 +84,16 @@ class Context:
 ALONE = Context()
 
 
-def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = ALONE) -> Wording:
+def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = ALONE, *, timed: bool = True) -> Wording:
     """Sort the lines of a cell, in reading order, into times, name and notes.
 
-    ``cell`` is the printed cell, if there is one: what hugs its sides around a centred name is a note.
+    ``cell`` is the printed cell, if there is one: what hugs its sides around a centred name is a note. Without
+    ``timed`` no time is looked for.
     """
     lines = _continued(lines, context.known)
-    spans, parts, time_lines = _without_times(lines)
+    spans, parts, time_lines = _without_times(lines, timed=timed)
     parts = [replace(part, note=part.note or context.in_note_column(part.line)) for part in parts]
-    parts = _split_codes(_marked(parts, cell))
+    parts = _split_codes(_in_order(parts) if _is_typed(parts) else _marked(parts, cell))
     if parts and all(part.note for part in parts):
         parts = _one_name(parts)
     names = [part for part in parts if not part.note]
@@ -131,10 +142,10 @@ def joined(texts: Sequence[str]) -> str:
     return whole.replace(" ", "") if SPACED.match(whole) else whole
 
 
-def _without_times(lines: Sequence[Line]) -> tuple[tuple[TimeSpan, ...], list[_Part], tuple[Line, ...]]:
+def _without_times(lines: Sequence[Line], *, timed: bool) -> tuple[tuple[TimeSpan, ...], list[_Part], tuple[Line, ...]]:
     """The cell's times, found over line ends, and each line without its share of them."""
     text = "\n".join(line.text for line in lines)
-    spans = find_times(text)
+    spans = find_times(text) if timed else ()
     brackets = [match.span() for match in BRACKET.finditer(text)]
     cut = [span.at for span in spans if not _in_remark(text, span, spans, brackets)]
     parts, held, begin = [], [], 0
@@ -180,25 +191,46 @@ def _stretches(text: str, begin: int, end: int, brackets: Sequence[tuple[int, in
 
 
 def _marked(parts: Sequence[_Part], cell: Box | None) -> list[_Part]:
-    """Each part with whether it is a note: in brackets, small, in a corner, or a person, place, group or week."""
-    sizes = [_size(part.line) for part in parts]
-    least = _least_size(sizes, exact=all(part.line.source != "ocr" for part in parts))
+    """Each part with whether it is a note: in brackets, less prominent, in a corner, or a person, place or week."""
     corners = _in_corners([part.line for part in parts], cell)
+    main = _most_prominent([part.line for part in parts if not part.note])
+    lesser = [part.note or (main is not None and _less_prominent(part.line, main)) for part in parts]
+    alone = lesser.count(False) == 1  # one line stands out: it is the name, whatever it looks like
     several = len(parts) > 1
     return [
-        replace(part, note=part.note or size < least or corner or (several and _beside_the_name(part.text)))
-        for part, size, corner in zip(parts, sizes, corners, strict=True)
+        replace(part, note=less or corner or (several and not alone and _beside_the_name(part.text)))
+        for part, less, corner in zip(parts, lesser, corners, strict=True)
     ]
 
 
-def _least_size(sizes: Sequence[float], *, exact: bool) -> float:
-    """Writing smaller than this is a note: clearly smaller than the largest, or nearer to such than to the largest."""
-    if not sizes:
-        return 0.0
-    largest = max(sizes)
-    least = largest * (SMALL_NATIVE if exact else SMALL_READ)
-    small = [size for size in sizes if size < least]
-    return max(least, (largest + max(small)) / 2) if small else least
+def _most_prominent(lines: Sequence[Line]) -> Line | None:
+    """The line that a reader sees first: the uppermost of those that are nearly as large and bold as any."""
+    values = [_size(line) * (1 + 2 * _weight(line)) for line in lines]
+    return next((line for line, value in zip(lines, values, strict=True) if value >= FIRST * max(values)), None)
+
+
+def _less_prominent(line: Line, main: Line) -> bool:
+    """Whether a line is clearly smaller, lighter or paler than the main line, or a little of each."""
+    size = _size(line) / max(_size(main), 1e-9)
+    if line.source == "ocr" and not (line.weight and main.weight):
+        return size < SMALL_BOXED
+    weight = min(1.0, _weight(line) / _weight(main))
+    step = _color_step(line, main)
+    if line is main or (step > OTHER_COLOR and weight <= 1):
+        return line is not main
+    pale = PALE if step > PALE_STEP else 1.0
+    return weight < LIGHT or size * (1 + weight) / 2 * pale < PROMINENT
+
+
+def _weight(line: Line) -> float:
+    """The measured weight of the strokes; of native text, what is usual for bold and for regular letters."""
+    return line.weight or (0.18 if line.bold else 0.1)
+
+
+def _color_step(line: Line, main: Line) -> int:
+    if line.color is None or main.color is None:
+        return 0
+    return max(abs(a - b) for a, b in zip(line.color, main.color, strict=True))
 
 
 def _in_corners(lines: Sequence[Line], cell: Box | None) -> list[bool]:
@@ -229,15 +261,42 @@ def _beside_the_name(text: str) -> bool:
     return any(pattern.match(text) for pattern in (PERSON, PLACE, ROOM_CODE, WEEKS, COMPANION))
 
 
+def _is_typed(parts: Sequence[_Part]) -> bool:
+    """Whether the cell is of an Office file, in one style: there a line ends where its author ended it."""
+    lines = [part.line for part in parts]
+    if len(lines) < 2 or any(line.source not in ("docx", "xlsx") for line in lines):  # noqa: PLR2004
+        return False
+    return not any(_less_prominent(lines[0], line) for line in lines[1:])
+
+
+def _in_order(parts: Sequence[_Part]) -> list[_Part]:
+    """The first part that is no person is the name, with what goes on after a hyphen or "and"; the rest are notes."""
+    first = next((i for i, p in enumerate(parts) if not p.note and not PERSON.match(p.text)), None)
+    if first is None:
+        return list(parts)
+    last = first
+    while (
+        last + 1 < len(parts)
+        and not parts[last + 1].note
+        and UNFINISHED.search(f"{parts[last].text}\n{parts[last + 1].text}")
+    ):
+        last += 1
+    return [replace(part, note=not first <= i <= last) for i, part in enumerate(parts)]
+
+
 def _split_codes(parts: Sequence[_Part]) -> list[_Part]:
     """A room, a person, or what stands behind a middle dot or a bar, on the line of the name, is a note."""
     split: list[_Part] = []
     for part in parts:
         pieces = [piece for piece in SEPARATOR.split(part.text, maxsplit=1) if piece.strip()]
-        if len(pieces) == 1 and (tail := TAIL.search(part.text)) and tail.start():
+        if len(pieces) > 1 and any(not other.note for other in split):
+            pieces = []  # a second line of codes
+        elif len(pieces) == 1 and (tail := TAIL.search(part.text)) and tail.start():
             pieces = [part.text[: tail.start()].rstrip(" -–,/:"), tail[0].strip()]
-        if part.note or len(pieces) < 2:  # noqa: PLR2004 - a name and the rest
+        if part.note or len(pieces) == 1:
             split.append(part)
+        elif not pieces:
+            split.append(replace(part, note=True))
         else:
             split += [_Part(pieces[0], part.line), _Part(pieces[1], part.line, note=True)]
     return split

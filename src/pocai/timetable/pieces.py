@@ -61,10 +61,43 @@ def pieces_of(page: Page, tables: Sequence[Table]) -> tuple[Piece, ...]:
         if _open_field(cell):
             pieces.extend(free(cell.lines))
         else:
-            pieces.append(Piece(cell.box, cell.lines, ruled=True))
+            pieces.extend(_side_columns(cell))
     held = {id(line) for table in tables for cell in table.cells for line in cell.lines}
     pieces.extend(free(line for line in page.lines if id(line) not in held))
     return tuple(pieces)
+
+
+def _side_columns(cell: Cell) -> list[Piece]:
+    """A cell as one piece; or as several, where texts of two or more lines each stand side by side in it."""
+    columns: list[list[Line]] = []
+    if any(round(line.angle) for line in cell.lines):
+        return [Piece(cell.box, cell.lines, ruled=True)]
+    for line in sorted(cell.lines, key=lambda line: -line.box.width):
+        over = [column for column in columns if any(_above_each_other(line, other) for other in column)]
+        columns = [column for column in columns if column not in over]
+        columns.append([line, *(other for column in over for other in column)])
+    columns.sort(key=lambda column: min(line.box.left for line in column))
+    if len(columns) < 2 or any(len(column) < 2 for column in columns) or not _begin_alike(columns):  # noqa: PLR2004
+        return [Piece(cell.box, cell.lines, ruled=True)]
+    borders = [(max(x.box.right for x in a) + min(x.box.left for x in b)) / 2 for a, b in pairwise(columns)]
+    edges = [cell.box.left, *borders, cell.box.right]
+    return [
+        Piece(Box(left, cell.box.top, right, cell.box.bottom), tuple(x for x in cell.lines if x in column), ruled=True)
+        for column, left, right in zip(columns, edges, edges[1:], strict=False)
+    ]
+
+
+def _begin_alike(columns: Sequence[Sequence[Line]]) -> bool:
+    """Whether the first lines of columns stand at one height and are of one size, as the names of events are."""
+    first = [min(column, key=lambda line: line.box.top) for column in columns]
+    sizes = [line.size or line.box.height for line in first]
+    tops = [line.box.center[1] for line in first]
+    return max(tops) - min(tops) < 0.5 * min(sizes) and min(sizes) > 0.85 * max(sizes)
+
+
+def _above_each_other(line: Line, other: Line) -> bool:
+    common = min(line.box.right, other.box.right) - max(line.box.left, other.box.left)
+    return common > 0.15 * min(line.box.width, other.box.width)
 
 
 def free(lines: Iterable[Line]) -> list[Piece]:
@@ -89,7 +122,19 @@ def _open_field(cell: Cell) -> bool:
     lines = free(cell.lines)
     days = [line for line in lines if day_label(line.text)]
     times = [line for line in lines if is_time_only(line.text)]
-    return (len(days) >= LABELS_IN_ONE and _apart(days)) or (len(times) >= TIMES_IN_ONE and _apart(times))
+    if len(days) >= LABELS_IN_ONE and _apart(days):
+        return True
+    return (len(times) >= TIMES_IN_ONE and _apart(times)) or (len(times) == 1 and _beside_its_event(times[0], lines))
+
+
+def _beside_its_event(time: Piece, pieces: Sequence[Piece]) -> bool:
+    """Whether words stand to the right of a time, in its row and clearly apart: a row of a list in one frame."""
+    return any(
+        piece.box.left - time.box.right > 1.5 * time.box.height
+        and piece.box.top < time.box.center[1] < piece.box.bottom
+        for piece in pieces
+        if piece is not time
+    )
 
 
 def _apart(lines: Sequence[Piece]) -> bool:

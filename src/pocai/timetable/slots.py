@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pocai.timetable.axes import Slot
 from pocai.timetable.clock import Interval
+from pocai.timetable.slot_axis import Slot
 from pocai.timetable.timetable import Evidence
 
 JITTER = 0.2  # an edge within this share of a slot from its border stands on the border

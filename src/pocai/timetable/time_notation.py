@@ -47,7 +47,7 @@ _CLOCK = re.compile(
     | (?P<bare>\d{{1,2}})(?!\d|[./:,]\d|\s?[/%*€£$°ªº])
     )
     (?:\s?(?P<mark>h|hrs|uhr|o'clock|heures?|horas?|ore)(?![^\W\d_]))?
-    (?:\s?(?P<meridiem>[ap]\s?\.?\s?(?:m|rn)\b\.?(?!\s+(?:{_AFTER_GERMAN_AM})\b)|(?<=\d\d)[ap](?![\w.])))?
+    (?:\s?(?P<meridiem>[ap]\s?\.?\s?(?:m|rn)\b\.?(?!\s+(?:{_AFTER_GERMAN_AM})\b)|(?<=[:.h]\d\d)[ap](?![\w.])))?
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -80,7 +80,7 @@ _COUNTED = (
     r"nov\w*|de[cz]\w*"
 )
 _NUMBERED = re.compile(rf"(?:^|\W)(?:{_PLACE}|{_COUNTED})[.:]?\s*(?:\d{{1,2}}\s*[-,&]\s*)*$", re.IGNORECASE)
-_PLACED = re.compile(rf"(?:^|\W)(?:{_PLACE})\.?\s*$", re.IGNORECASE)
+_PLACED = re.compile(rf"(?:^|\W)(?:{_PLACE})\.?\s*$|(?:^|\W)(?-i:[B-Z])\s$", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,2}\.(?:0[1-9]|1[0-2])\.(?=\s|$|,|-)")
 _MONEY = re.compile(r"\s?(?:€|£|\$|%|(?:EUR|GBP|km|cm|kg|min)\b)", re.IGNORECASE)
 _TOUCHING = re.compile(r"(?:\d|\W|^)(?:h|to|bis|à|a)$", re.IGNORECASE)  # "9:00to9:30", "9hà10h"

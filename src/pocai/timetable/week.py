@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from statistics import median
 
 from pocai.documents.page import Box
-from pocai.timetable.axes import DayAxis, DayEntry, Slot, only_times, period_name, slot_axis
 from pocai.timetable.clock import TimeSpan
+from pocai.timetable.day_axis import DayAxis, DayEntry
 from pocai.timetable.drafts import Draft, House, drafts_of, settle
 from pocai.timetable.naming import Wording
 from pocai.timetable.pieces import Piece
+from pocai.timetable.slot_axis import Slot, only_times, period_name, slot_axis
 from pocai.timetable.slots import Timing, timing
 from pocai.timetable.timetable import Evidence
 
@@ -20,9 +22,11 @@ LEAST_SLOTS = 2  # time labels that make an axis
 LEAST_PERIODS = 3  # numbered periods without times that make one
 BREAK = re.compile(
     r"(?i)\b(?:break(?:fast)?|lunch(?:time)?|dinner|tea|recess|registration|register|assembly|snack|play\s?time|"
-    r"form time|tutor time|home\s?time|dismissal|arrival|(?:mittags|frühstücks|hof)?pause|mittagessen|frühstück|récréation|"
-    r"récré|déjeuner|repas|recreo|receso|descanso|comida|almuerzo|pausa|intervallo|ricreazione|mensa|pranzo|intervalo|almoço|recreio)\b"
+    r"form time|tutor time|home\s?time|dismissal|arrival|(?:mittags|frühstücks|hof)?pause|mittagessen|frühstück|"
+    r"récréation|récré|déjeuner|repas|recreo|receso|descanso|comida|almuerzo|pausa|intervallo|"
+    r"ricreazione|mensa|pranzo|intervalo|almoço|recreio)\b"
 )
+FREE = 0.5  # free space between two texts, as a share of a line's height
 LETTERS = 4  # single letters in a row of cells that spell a word
 
 
@@ -41,7 +45,7 @@ def read_week(axis: DayAxis, pieces: Sequence[Piece], key: dict[str, TimeSpan], 
     region = [
         part
         for piece in pieces
-        if id(piece) not in labels and axis.top <= piece.box.center[1] <= axis.bottom
+        if id(piece) not in labels and _from_top(piece, axis) and piece.box.center[1] <= axis.bottom
         for part in _parts(piece, axis)
     ]
     body = [piece for piece in region if axis.low <= piece.box.center[0] <= axis.high]
@@ -59,6 +63,12 @@ def read_week(axis: DayAxis, pieces: Sequence[Piece], key: dict[str, TimeSpan], 
         labels_used = [slot.label for slot in slots]
     used = [*(d.piece for d in drafts), *labels_used, *(e.label for e in axis.entries if e.label)]
     return Week(axis, tuple(drafts), frozenset(id(line) for piece in used for line in piece.lines))
+
+
+def _from_top(piece: Piece, axis: DayAxis) -> bool:
+    """Whether a piece stands below the day labels; a time label may stand on the line itself, as on a scale."""
+    slack = 0.6 * piece.box.height if piece.box.center[0] < axis.low else 0.0
+    return piece.box.center[1] >= axis.top - slack
 
 
 def _valid(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
@@ -153,7 +163,7 @@ def _list_drafts(entry: DayEntry, slots: tuple[Slot, ...], body: Sequence[Piece]
 
 
 def _grid_drafts(axis: DayAxis, slots: tuple[Slot, ...], body: Sequence[Piece], house: House) -> list[Draft]:
-    ruled = [piece for piece in body if piece.ruled]
+    ruled = [part for piece in body if piece.ruled for part in _by_rows(piece, slots)]
     drafts = []
     for piece in ruled:
         if slots and piece.box.bottom <= slots[0].low + 0.2 * slots[0].length:
@@ -164,6 +174,50 @@ def _grid_drafts(axis: DayAxis, slots: tuple[Slot, ...], body: Sequence[Piece], 
     drafts += _by_slot(axis.entries, slots, loose, house)
     drafts = _over_all_days(_spelled(drafts, axis, slots), axis)
     return settle([*drafts, *_named_slots(axis, slots, drafts)], slots)
+
+
+def _by_rows(piece: Piece, slots: Sequence[Slot]) -> list[Piece]:
+    """A field over several slots with several texts far apart is a field for each: their borders are not printed."""
+    covered = [
+        slot for slot in slots if min(piece.box.bottom, slot.high) - max(piece.box.top, slot.low) > slot.length / 2
+    ]
+    groups = _far_apart(piece)
+    if piece.turned or not 1 < len(groups) <= len(covered) or not _alike(piece, groups):
+        return [piece]
+    middles = [(min(piece.places[i].top for i in g) + max(piece.places[i].bottom for i in g)) / 2 for g in groups]
+    cuts = min(
+        combinations(range(1, len(covered)), len(groups) - 1),
+        key=lambda cuts: sum(
+            (middle - (covered[a].low + covered[b - 1].high) / 2) ** 2
+            for middle, a, b in zip(middles, (0, *cuts), (*cuts, len(covered)), strict=True)
+        ),
+    )
+    edges = [piece.box.top, *(covered[cut].low for cut in cuts), piece.box.bottom]
+    return [
+        piece.part(group, Box(piece.box.left, top, piece.box.right, bottom))
+        for group, top, bottom in zip(groups, edges, edges[1:], strict=False)
+    ]
+
+
+def _alike(piece: Piece, groups: Sequence[Sequence[int]]) -> bool:
+    """Whether texts begin with lines of one size above each other, as events do, and not the corners of one event."""
+    first = [piece.lines[group[0]] for group in groups]
+    sizes = [line.size or line.box.height for line in first]
+    middles = [piece.places[group[0]].center[0] for group in groups]
+    return min(sizes) > 0.85 * max(sizes) and max(middles) - min(middles) < 0.15 * piece.box.width
+
+
+def _far_apart(piece: Piece) -> list[list[int]]:
+    """The lines of a piece in groups with free space between them."""
+    places = piece.places
+    groups: list[list[int]] = []
+    for index in sorted(range(len(places)), key=lambda i: places[i].center[1]):
+        height = min(places[index].height, places[index].width)
+        if groups and places[index].top - max(places[i].bottom for i in groups[-1]) <= FREE * height:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
 
 
 def _entries(piece: Piece, axis: DayAxis) -> list[DayEntry]:
