@@ -1,0 +1,1 @@
+"""The request path: documents in, timetables out."""

@@ -1,0 +1,101 @@
+"""The straight line: bytes → document → text → timetables → checks → verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pocai.documents.ingest import load
+from pocai.documents.ink import inked
+from pocai.documents.page import Document, Page
+from pocai.documents.ruling import find_rules
+from pocai.documents.straighten import straighten
+from pocai.inference.document_service import DocumentService
+from pocai.inference.ocr_service import OCRService
+from pocai.inference.quality import Verdict, gate
+from pocai.models.protocols import OCRResult
+from pocai.settings import Settings
+from pocai.timetable.checks import Finding, check
+from pocai.timetable.timetable import Timetable
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What came out of a document; ``seconds`` by stage, ``ocr`` of the pages that had no text of their own."""
+
+    document: Document
+    timetables: tuple[Timetable, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    warnings: tuple[str, ...] = ()
+    ocr: tuple[OCRResult, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def extract(source: bytes | Path, *, settings: Settings | None = None) -> tuple[Timetable, ...]:
+    """The timetables of a document; none where it holds none. Raises InputError for what cannot be read."""
+    return read(source, settings=settings).timetables
+
+
+def read(
+    source: bytes | Path, *, name: str = "", settings: Settings | None = None, progress: Progress | None = None
+) -> Extraction:
+    """Read a document from end to end; ``progress`` is told each stage and the share that is done (0 to 1)."""
+    settings = settings or Settings()
+    watch = Stopwatch(progress)
+    with watch.stage("ingest", 0.0):
+        document = load(source, name=name, limits=settings.limits)
+    with watch.stage("text", 0.1):
+        document, ocr = read_text(document, settings)
+    with watch.stage("assemble", 0.9):
+        assembly = DocumentService(settings.document_model, settings.school_hours).extract(document)
+    with watch.stage("check", 0.95):
+        findings = tuple(finding for timetable in assembly.timetables for finding in check(timetable))
+        verdict = gate(assembly.timetables, ocr[0] if ocr else None, findings, settings.quality)
+    reasons = (assembly.fallback_reason,) if assembly.fallback_reason else ()
+    warnings = (*document.warnings, *reasons, *(finding.message for finding in findings))
+    return Extraction(document, assembly.timetables, findings, verdict, warnings, ocr, watch.seconds)
+
+
+def read_text(document: Document, settings: Settings) -> tuple[Document, tuple[OCRResult, ...]]:
+    """The document with text on every page: native text as it is, OCR only where a page has none."""
+    if all(page.has_text or page.image is None for page in document.pages):
+        return document, ()
+    service = OCRService(settings.ocr_engine, threads=settings.threads)
+    pages: list[Page] = []
+    results: list[OCRResult] = []
+    for page in document.pages:
+        if page.has_text or page.image is None:
+            pages.append(page)
+            continue
+        upright, result = service.read_page(ruled(straighten(page)))
+        pages.append(inked(upright))
+        results.append(result)
+    return replace(document, pages=tuple(pages)), tuple(results)
+
+
+def ruled(page: Page) -> Page:
+    """The page with the rules of its picture, so that no line of text runs on from one cell into the next."""
+    return page if page.image is None or page.rules else replace(page, rules=find_rules(page.image))
+
+
+class Stopwatch:
+    """Wall seconds of each stage, told to ``progress`` as the stage begins."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, share: float) -> Iterator[None]:
+        """Time one stage."""
+        if self._progress is not None:
+            self._progress(name, share)
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begin
