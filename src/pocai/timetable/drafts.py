@@ -42,6 +42,8 @@ class Draft:
         return tuple(dict.fromkeys(day for entry in self.entries for day in entry.days))
 
 
+SEQUENCE = 2  # parts of one slot that may follow each other; more of them run side by side
+SET = re.compile(r"(?i)\b(?:set|group|grp|gr|boys|girls|gruppe|groupe|grupo|gruppo)\b")
 UNTIMED = Timing(None, None, Evidence.HEADER, Evidence.HEADER)
 
 
@@ -122,9 +124,37 @@ def _time_mark(line: Line) -> str:
 
 def settle(drafts: Sequence[Draft], slots: Sequence[Slot]) -> list[Draft]:
     """Open times settled: inferred edges by a neighbour's time, missing ends by the next start; twins merged."""
-    settled = [_by_neighbours(draft, drafts) for draft in drafts]
+    settled = _parallel(drafts, slots)
+    settled = [_by_neighbours(draft, settled) for draft in settled]
     settled = [_by_next_start(draft, settled, slots) for draft in settled]
     return _without_twins(settled)
+
+
+def _parallel(drafts: Sequence[Draft], slots: Sequence[Slot]) -> list[Draft]:
+    """Groups that share one slot each have all of it: sets, or more parts than can follow each other."""
+    inside: dict[tuple[int, tuple[Day, ...]], list[Draft]] = {}
+    for draft in drafts:
+        if len(draft.timing.slots) == 1 and Evidence.INFERRED in (draft.timing.start_from, draft.timing.end_from):
+            inside.setdefault((draft.timing.slots[0], draft.days), []).append(draft)
+    whole = {
+        id(draft)
+        for group in inside.values()
+        if len(group) > SEQUENCE or sum(bool(SET.search(_all_words(draft))) for draft in group) > len(group) / 2
+        for draft in group
+    }
+    return [
+        replace(draft, timing=_whole_slot(slots[draft.timing.slots[0]], draft.timing)) if id(draft) in whole else draft
+        for draft in drafts
+    ]
+
+
+def _whole_slot(slot: Slot, timing: Timing) -> Timing:
+    header = Evidence.HEADER
+    return replace(timing, start=slot.interval.start, end=slot.interval.end, start_from=header, end_from=header)
+
+
+def _all_words(draft: Draft) -> str:
+    return f"{draft.wording.name} {draft.wording.notes or ''}"
 
 
 def _by_neighbours(draft: Draft, drafts: Sequence[Draft]) -> Draft:

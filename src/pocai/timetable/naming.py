@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import sqrt
+from statistics import median
 
 from pocai.documents.page import Box, Line, Quad
 from pocai.timetable.clock import TimeSpan
 from pocai.timetable.times import find_times, strip_times
 
 SMALL_BOXED = 0.72  # writing below this share of the name's size is a note, where only boxes of a recognizer are known
+SMALLER = 0.88  # notes below this share of the size of names have a size of their own on a page
+NEARLY = 0.93  # lines nearer in size than this are of one size
+LEAST_NOTES = 5  # notes from which a page's usual size of notes is known
 LIGHT = 0.74  # strokes below this share of the name's are a note's
 PROMINENT = 0.83  # size times half of one plus weight, as shares of the name's: less is a note
 FIRST = 0.87  # share of the greatest prominence at which an upper line still is the main one
@@ -71,10 +76,23 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The rest of the page: texts that stand alone on it (`folded`), and stretches of columns that hold only notes."""
+    """What naming has to know of the rest of the page.
+
+    ``known`` are texts that stand alone on it (`folded`), ``note_columns`` stretches of columns that hold only notes;
+    the usual sizes of names and notes are 0.0 where they are unknown.
+    """
 
     known: frozenset[str] = frozenset()
     note_columns: tuple[tuple[float, float], ...] = ()
+    name_size: float = 0.0
+    note_size: float = 0.0
+
+    def is_small(self, line: Line, main: Line) -> bool:
+        """Whether a line has the size that notes have on this page, and the main line that of names."""
+        if not 0 < self.note_size < SMALLER * self.name_size:
+            return False
+        middle = sqrt(self.note_size * self.name_size)
+        return _size(line) < min(middle, NEARLY * _size(main)) and middle < _size(main)
 
     def in_note_column(self, line: Line) -> bool:
         """Whether a column head says that this line is a room, a person or a remark."""
@@ -82,6 +100,20 @@ class Context:
 
 
 ALONE = Context()
+
+
+def with_sizes(context: Context, cells: Iterable[tuple[Sequence[Line], Box]]) -> Context:
+    """The context with the usual sizes of names and notes, from the cells in which they are told apart by sight."""
+    names: list[float] = []
+    notes: list[float] = []
+    for lines, box in cells:
+        words = wording(lines, box, context)
+        if words.note_lines:
+            names += [_size(line) for line in words.name_lines]
+            notes += [_size(line) for line in words.note_lines]
+    if len(notes) < LEAST_NOTES:
+        return context
+    return replace(context, name_size=median(names), note_size=median(notes))
 
 
 def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = ALONE, *, timed: bool = True) -> Wording:
@@ -93,7 +125,7 @@ def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = A
     lines = _continued(lines, context.known)
     spans, parts, time_lines = _without_times(lines, timed=timed)
     parts = [replace(part, note=part.note or context.in_note_column(part.line)) for part in parts]
-    parts = _split_codes(_in_order(parts) if _is_typed(parts) else _marked(parts, cell))
+    parts = _split_codes(_in_order(parts) if _is_typed(parts) else _marked(parts, cell, context))
     if parts and all(part.note for part in parts):
         parts = _one_name(parts)
     names = [part for part in parts if not part.note]
@@ -190,11 +222,14 @@ def _stretches(text: str, begin: int, end: int, brackets: Sequence[tuple[int, in
     return [(a, b, any(low <= a and b <= high for low, high in remarks)) for a, b in pairwise(ordered)]
 
 
-def _marked(parts: Sequence[_Part], cell: Box | None) -> list[_Part]:
+def _marked(parts: Sequence[_Part], cell: Box | None, context: Context) -> list[_Part]:
     """Each part with whether it is a note: in brackets, less prominent, in a corner, or a person, place or week."""
     corners = _in_corners([part.line for part in parts], cell)
     main = _most_prominent([part.line for part in parts if not part.note])
-    lesser = [part.note or (main is not None and _less_prominent(part.line, main)) for part in parts]
+    lesser = [
+        part.note or (main is not None and (_less_prominent(part.line, main) or context.is_small(part.line, main)))
+        for part in parts
+    ]
     alone = lesser.count(False) == 1  # one line stands out: it is the name, whatever it looks like
     several = len(parts) > 1
     return [

@@ -68,23 +68,34 @@ def _borders(anchors: Sequence[Piece], edges: Sequence[tuple[float, float]]) -> 
 
 
 def _by_text(anchors: Sequence[Piece], body: Sequence[Piece]) -> list[tuple[float, float]]:
-    """Rows without lines: labels stand beside a row's first line, or its middle; what cuts fewer texts is right."""
-    size = median(p.box.height for p in anchors)
-    tops = [p.box.top - 0.4 * size for p in anchors]
-    middles = [p.box.center[1] for p in anchors]
+    """Rows without lines: labels stand beside a row's middle, or its first line; what cuts fewer texts is right."""
+    labels = [_extent(p) for p in anchors]
+    size = median(bottom - top for top, bottom in labels)
+    middles = [(top + bottom) / 2 for top, bottom in labels]
     halves = [(a + b) / 2 for a, b in pairwise(middles)]
-    end = max([p.box.bottom for p in (*anchors, *body)], default=0.0) + size
-    from_top = list(zip(tops, [*tops[1:], end], strict=True))
-    around = list(zip([tops[0] - size, *halves], [*halves, end], strict=True))
+    tops = [top - 0.4 * size for top, _ in labels]
+    end = max([_extent(p)[1] for p in (*anchors, *body)], default=0.0) + size
+    from_top = list(pairwise([*tops, end]))
+    around = list(pairwise([middles[0] - 1.5 * size, *halves, end]))
     return min((around, from_top), key=lambda stretches: _cuts(stretches, body, size))
 
 
 def _cuts(stretches: Sequence[tuple[float, float]], body: Sequence[Piece], size: float) -> int:
-    """How many texts of close lines are cut by the borders, and how many lines by them."""
+    """How many texts of close lines are cut by the borders."""
     borders = [low for low, _ in stretches]
+    placed = sorted((*_extent(p), p.box.left, p.box.right) for p in body)
     return sum(
-        any(p.box.bottom - 0.3 * size <= border <= q.box.top + 0.3 * size for border in borders)
-        for p in body
-        for q in body
-        if 0 <= q.box.top - p.box.bottom < 0.45 * size and min(p.box.right, q.box.right) > max(p.box.left, q.box.left)
+        any(bottom - 0.3 * size <= border <= below + 0.3 * size for border in borders)
+        for number, (_, bottom, left, right) in enumerate(placed)
+        for below, _, other_left, other_right in placed[number + 1 :]
+        if 0 <= below - bottom < 0.6 * size and min(right, other_right) > max(left, other_left)
     )
+
+
+def _extent(piece: Piece) -> tuple[float, float]:
+    """Where the writing of a piece begins and ends; the boxes of recognizers are higher than the writing in them."""
+    top, bottom = piece.box.top, piece.box.bottom
+    if piece.turned or len(piece.lines) > 1 or not piece.lines[0].size:
+        return top, bottom
+    half = min(bottom - top, 1.1 * piece.lines[0].size) / 2
+    return (top + bottom) / 2 - half, (top + bottom) / 2 + half

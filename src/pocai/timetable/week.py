@@ -16,9 +16,11 @@ from pocai.timetable.naming import Wording
 from pocai.timetable.pieces import Piece
 from pocai.timetable.slot_axis import Slot, only_times, period_name, slot_axis
 from pocai.timetable.slots import Timing, timing
+from pocai.timetable.times import find_times
 from pocai.timetable.timetable import Evidence
 
 LEAST_SLOTS = 2  # time labels that make an axis
+LONGEST_LABEL = 48  # characters of a time label; longer texts beside the days are remarks
 LEAST_PERIODS = 3  # numbered periods without times that make one
 BREAK = re.compile(
     r"(?i)\b(?:break(?:fast)?|lunch(?:time)?|dinner|tea|recess|registration|register|assembly|snack|play\s?time|"
@@ -54,7 +56,7 @@ def read_week(axis: DayAxis, pieces: Sequence[Piece], key: dict[str, TimeSpan], 
         drafts = [d for entry, slots in lists for d in _list_drafts(entry, slots, body, house)]
         labels_used = [slot.label for _, slots in lists for slot in slots]
     else:
-        beside = [piece for piece in region if axis.start <= piece.box.center[0] < axis.low]
+        beside = [p for p in region if axis.start <= p.box.center[0] < axis.low and len(p.text) <= LONGEST_LABEL]
         slots = _valid(slot_axis(beside, house.hours, body, key))
         if not slots:
             beside = [piece for piece in region if piece.box.center[0] > axis.high]
@@ -256,11 +258,18 @@ def _gathered(pieces: Sequence[Piece], slots: tuple[Slot, ...]) -> list[tuple[li
         slot = _slot_of(piece, slots)
         if slots and slot is None and not slots[0].low < piece.box.center[1] < slots[-1].high:
             continue
-        if groups and groups[-1][1] is slot and (slot is not None or _close(groups[-1][0][-1], piece)):
-            groups[-1][0].append(piece)
+        last = groups[-1] if groups else None
+        together = last is not None and last[1] is slot and (slot is not None or _close(last[0][-1], piece))
+        if last is not None and together and not (slots and _has_own_time(piece)):
+            last[0].append(piece)
         else:
             groups.append(([piece], slot))
     return groups
+
+
+def _has_own_time(piece: Piece) -> bool:
+    """Whether a line of a list holds both its time and its event."""
+    return any(span.start and span.end for span in find_times(piece.text)) and not only_times([piece])
 
 
 def _slot_of(piece: Piece, slots: Sequence[Slot]) -> Slot | None:
