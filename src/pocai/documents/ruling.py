@@ -28,7 +28,9 @@ def find_rules(image: NDArray[np.uint8]) -> tuple[Rule, ...]:
     import numpy as np
 
     height, width = image.shape[:2]
-    scale = min(1.0, WORKING_SIDE / max(height, width, 1))
+    if min(height, width) < LEAST_RUN:
+        return ()
+    scale = min(1.0, WORKING_SIDE / max(height, width))
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
     small = np.ascontiguousarray(small)
     side = max(small.shape[:2])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pocai.documents.ingest import load
 from pocai.documents.ink import inked
+from pocai.documents.limits import Deadline
 from pocai.documents.page import Document, Page
 from pocai.documents.ruling import find_rules
 from pocai.documents.straighten import straighten
@@ -38,7 +39,10 @@ class Extraction:
 
 
 def extract(source: bytes | Path, *, settings: Settings | None = None) -> tuple[Timetable, ...]:
-    """The timetables of a document; none where it holds none. Raises InputError for what cannot be read."""
+    """The timetables of a document; none where it holds none. Raises InputError for what cannot be read.
+
+    Without ``settings`` the defaults hold; the environment is read by the command line only.
+    """
     return read(source, settings=settings).timetables
 
 
@@ -46,12 +50,13 @@ def read(
     source: bytes | Path, *, name: str = "", settings: Settings | None = None, progress: Progress | None = None
 ) -> Extraction:
     """Read a document from end to end; ``progress`` is told each stage and the share that is done (0 to 1)."""
-    settings = settings or Settings()
+    settings = settings or Settings.model_construct()
+    deadline = Deadline(settings.limits.max_seconds)
     watch = Stopwatch(progress)
     with watch.stage("ingest", 0.0):
         document = load(source, name=name, limits=settings.limits)
     with watch.stage("text", 0.1):
-        document, ocr = read_text(document, settings)
+        document, ocr = read_text(document, settings, deadline)
     with watch.stage("assemble", 0.9):
         assembly = DocumentService(settings.document_model, settings.school_hours).extract(document)
     with watch.stage("check", 0.95):
@@ -62,7 +67,7 @@ def read(
     return Extraction(document, assembly.timetables, findings, verdict, warnings, ocr, watch.seconds)
 
 
-def read_text(document: Document, settings: Settings) -> tuple[Document, tuple[OCRResult, ...]]:
+def read_text(document: Document, settings: Settings, deadline: Deadline) -> tuple[Document, tuple[OCRResult, ...]]:
     """The document with text on every page: native text as it is, OCR only where a page has none."""
     if all(page.has_text or page.image is None for page in document.pages):
         return document, ()
@@ -70,6 +75,7 @@ def read_text(document: Document, settings: Settings) -> tuple[Document, tuple[O
     pages: list[Page] = []
     results: list[OCRResult] = []
     for page in document.pages:
+        deadline.check()
         if page.has_text or page.image is None:
             pages.append(page)
             continue

@@ -342,8 +342,3 @@ def _one_name(parts: Sequence[_Part]) -> list[_Part]:
     plain = [p for p in parts if not _beside_the_name(p.text)] or list(parts)
     best = max(plain, key=lambda p: (not p.text.startswith("("), round(_size(p.line), 1)))
     return [_Part(p.text, p.line, note=p is not best) for p in parts]
-
-
-def same_direction(lines: Sequence[Line]) -> bool:
-    """Whether all lines are read in one direction."""
-    return all(round(a.angle) == round(b.angle) for a, b in pairwise(lines))

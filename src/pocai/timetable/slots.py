@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pocai.timetable.clock import Interval
 from pocai.timetable.slot_axis import Slot
 from pocai.timetable.timetable import Evidence
 
@@ -102,8 +101,3 @@ def next_start(slots: Sequence[Slot], index: int) -> int | None:
     own = slots[index].interval.start
     later = (slot.interval.start for slot in slots[index + 1 :])
     return next((start for start in later if start is not None and own is not None), None)
-
-
-def blank_interval(interval: Interval) -> bool:
-    """Whether neither start nor end is known."""
-    return interval.start is None and interval.end is None
