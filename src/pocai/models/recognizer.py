@@ -156,7 +156,7 @@ def _tensor(crop: Image) -> tuple[Scores, int]:
 
     height, width = crop.shape[:2]
     wide = max(STEP, min(WIDEST, round(width * HEIGHT / height)))
-    scaled = cv2.resize(crop, (wide, HEIGHT), interpolation=cv2.INTER_AREA if height > 2 * HEIGHT else cv2.INTER_LINEAR)
+    scaled = cv2.resize(crop, (wide, HEIGHT), interpolation=cv2.INTER_AREA if height > 2 * HEIGHT else cv2.INTER_CUBIC)
     tensor = np.zeros((1, 3, HEIGHT, max(NARROWEST, -(-wide // STEP) * STEP)), np.float32)
     tensor[0, :, :, :wide] = scaled[:, :, ::-1].transpose(2, 0, 1)
     tensor[0, :, :, :wide] *= 2 / 255
