@@ -56,18 +56,25 @@ def read(
     with watch.stage("ingest", 0.0):
         document = load(source, name=name, limits=settings.limits)
     with watch.stage("text", 0.1):
-        document, ocr = read_text(document, settings, deadline)
+        document, ocr = read_text(document, settings, deadline, watch)
     with watch.stage("assemble", 0.9):
         assembly = DocumentService(settings.document_model, settings.school_hours).extract(document)
     with watch.stage("check", 0.95):
-        findings = tuple(finding for timetable in assembly.timetables for finding in check(timetable))
-        verdict = gate(assembly.timetables, ocr[0] if ocr else None, findings, settings.quality)
+        findings = tuple(
+            replace(finding, timetable=number)
+            for number, timetable in enumerate(assembly.timetables)
+            for finding in check(timetable, settings.school_hours)
+        )
+        verdict = gate(assembly.timetables, _as_one(ocr), findings, settings.quality)
+    watch.tell("done", 1.0)
     reasons = (assembly.fallback_reason,) if assembly.fallback_reason else ()
     warnings = (*document.warnings, *reasons, *(finding.message for finding in findings))
     return Extraction(document, assembly.timetables, findings, verdict, warnings, ocr, watch.seconds)
 
 
-def read_text(document: Document, settings: Settings, deadline: Deadline) -> tuple[Document, tuple[OCRResult, ...]]:
+def read_text(
+    document: Document, settings: Settings, deadline: Deadline, watch: Stopwatch
+) -> tuple[Document, tuple[OCRResult, ...]]:
     """The document with text on every page: native text as it is, OCR only where a page has none."""
     if all(page.has_text or page.image is None for page in document.pages):
         return document, ()
@@ -76,6 +83,7 @@ def read_text(document: Document, settings: Settings, deadline: Deadline) -> tup
     results: list[OCRResult] = []
     for page in document.pages:
         deadline.check()
+        watch.tell("text", 0.1 + 0.8 * len(pages) / len(document.pages))
         if page.has_text or page.image is None:
             pages.append(page)
             continue
@@ -83,6 +91,13 @@ def read_text(document: Document, settings: Settings, deadline: Deadline) -> tup
         pages.append(inked(upright))
         results.append(result)
     return replace(document, pages=tuple(pages)), tuple(results)
+
+
+def _as_one(results: tuple[OCRResult, ...]) -> OCRResult | None:
+    """All pages as one reading, each with the weight of its letters; None where nothing had to be read."""
+    if not results:
+        return None
+    return OCRResult.of([line for result in results for line in result.lines], results[0].engine)
 
 
 def ruled(page: Page) -> Page:
@@ -97,11 +112,15 @@ class Stopwatch:
         self._progress = progress
         self.seconds: dict[str, float] = {}
 
+    def tell(self, name: str, share: float) -> None:
+        """Say how far the work is."""
+        if self._progress is not None:
+            self._progress(name, share)
+
     @contextmanager
     def stage(self, name: str, share: float) -> Iterator[None]:
         """Time one stage."""
-        if self._progress is not None:
-            self._progress(name, share)
+        self.tell(name, share)
         begin = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - begin

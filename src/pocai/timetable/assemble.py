@@ -122,7 +122,8 @@ def _blocks(draft: Draft, page: Page, weeks: str | None) -> list[TimeBlock]:
     for field, minute, evidence in edges:
         if minute is not None:
             printed = evidence is Evidence.PRINTED
-            lines = words.time_lines if printed else [line for label in draft.time_labels for line in label.lines]
+            label = draft.time_labels[0 if field == "startTime" else -1 :][:1]
+            lines = words.time_lines if printed else [line for piece in label for line in piece.lines]
             marks[field] = _mark(page, lines or words.name_lines, evidence)
     blocks = []
     for entry in draft.entries:

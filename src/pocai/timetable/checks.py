@@ -27,12 +27,13 @@ _NAMED = 6  # blocks that a message names
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a person should look at; ``blocks`` are indices into the timetable's ``timeblocks``."""
+    """Something that a person should look at; ``blocks`` are indices into the timeblocks of timetable ``timetable``."""
 
     code: Code
     message: str
     blocks: tuple[int, ...] = ()
     severity: Severity = "warning"
+    timetable: int = 0
 
     def __str__(self) -> str:
         return self.message

@@ -14,6 +14,7 @@ from pocai.timetable.clock import TimeSpan
 from pocai.timetable.times import find_times, strip_times
 
 SMALL_BOXED = 0.72  # writing below this share of the name's size is a note, where only boxes of a recognizer are known
+COLUMN = 3  # single letters below each other that make a word
 SMALLER = 0.88  # notes below this share of the size of names have a size of their own on a page
 NEARLY = 0.93  # lines nearer in size than this are of one size
 LEAST_NOTES = 5  # notes from which a page's usual size of notes is known
@@ -161,7 +162,7 @@ def folded(text: str) -> str:
 def joined(texts: Sequence[str]) -> str:
     """Lines as one text: words broken by a hyphen become whole, letters set one below the other become a word."""
     texts = [re.sub(r"\s+", " ", text).strip() for text in texts]
-    if len(texts) > 2 and all(len(text) == 1 for text in texts):  # noqa: PLR2004 - three letters make a column
+    if len(texts) >= COLUMN and all(len(text) == 1 for text in texts):
         return "".join(texts)
     whole = ""
     for text in texts:
@@ -224,6 +225,8 @@ def _stretches(text: str, begin: int, end: int, brackets: Sequence[tuple[int, in
 
 def _marked(parts: Sequence[_Part], cell: Box | None, context: Context) -> list[_Part]:
     """Each part with whether it is a note: in brackets, less prominent, in a corner, or a person, place or week."""
+    if len(parts) >= COLUMN and all(len(part.text) == 1 for part in parts):
+        return list(parts)
     corners = _in_corners([part.line for part in parts], cell)
     main = _most_prominent([part.line for part in parts if not part.note])
     lesser = [

@@ -97,7 +97,7 @@ def _even_ticks(slots: Sequence[Slot]) -> bool:
 
 
 def next_start(slots: Sequence[Slot], index: int) -> int | None:
-    """The first printed start after slot ``index`` that is later than its own; None at the end of the day."""
+    """The first printed start after slot ``index``; None at the end of the day, or where its own is not printed."""
     own = slots[index].interval.start
     later = (slot.interval.start for slot in slots[index + 1 :])
     return next((start for start in later if start is not None and own is not None), None)
