@@ -19,6 +19,7 @@ from pocai.timetable.timetable import WEEK, Day
 FAR = 1e9  # beyond every page
 INITIALS = re.compile(r"\w\s?[&+]\s?\w")  # "D&T" is a subject
 FULL_NAME = 6  # letters of the shortest English day name
+RECENT = 30  # bands above a label that may still be its own; older ones are too far away
 SHORT_LABEL = 14  # characters of the longest abbreviated day label worth deciding by its neighbours
 
 
@@ -75,7 +76,7 @@ def _bands(pieces: Sequence[Piece]) -> list[list[Piece]]:
     bands: list[list[Piece]] = []
     for piece in sorted((p for p in pieces if _label_text(p)), key=lambda p: p.box.center[1]):
         box = piece.box
-        for band in bands:
+        for band in bands[-RECENT:]:
             other = band[0].box
             if abs(box.center[1] - other.center[1]) <= 0.5 * min(box.height, other.height) + 0.25 * max(
                 box.height, other.height

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from pocai.documents.page import Box, Line
 from pocai.settings import SchoolHours
@@ -126,7 +127,8 @@ def settle(drafts: Sequence[Draft], slots: Sequence[Slot]) -> list[Draft]:
     """Open times settled: inferred edges by a neighbour's time, missing ends by the next start; twins merged."""
     settled = _parallel(drafts, slots)
     settled = [_by_neighbours(draft, settled) for draft in settled]
-    settled = [_by_next_start(draft, settled, slots) for draft in settled]
+    days = _Days(settled)
+    settled = [_by_next_start(draft, days, slots) for draft in settled]
     return _without_twins(settled)
 
 
@@ -185,19 +187,14 @@ def _neighbour(draft: Draft, drafts: Sequence[Draft], *, before: bool) -> Draft 
     return None
 
 
-def _by_next_start(draft: Draft, drafts: Sequence[Draft], slots: Sequence[Slot]) -> Draft:
+def _by_next_start(draft: Draft, days: _Days, slots: Sequence[Slot]) -> Draft:
     """Where only starts are printed, an event ends where the next one of its day begins."""
     timing = draft.timing
     if timing.start is None or timing.end is not None or (timing.start_from is Evidence.PRINTED and slots):
         return draft
-    later = [
-        other.timing.start
-        for other in drafts
-        if other.timing.start is not None and _after(other, draft) and _share_a_day(draft, other)
-    ]
-    if not later:
+    following = days.next_start(draft)
+    if following is None:
         return draft
-    following = min(later)
     if timing.slots and (start := next_start(slots, timing.slots[-1])) is not None:
         following = min(following, start)
     if following <= timing.start:
@@ -205,12 +202,33 @@ def _by_next_start(draft: Draft, drafts: Sequence[Draft], slots: Sequence[Slot])
     return replace(draft, timing=replace(timing, end=following, end_from=Evidence.INFERRED))
 
 
+class _Days:
+    """The starts of each day's events by their place on the page, and the earliest of all below each place."""
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        placed: dict[Day | None, list[tuple[float, int]]] = {}
+        for draft in drafts:
+            if draft.timing.start is not None:
+                for day in draft.days or (None,):
+                    placed.setdefault(day, []).append((draft.piece.box.center[1], draft.timing.start))
+        self._places: dict[Day | None, list[float]] = {}
+        self._earliest: dict[Day | None, list[int]] = {}
+        for day, starts in placed.items():
+            starts.sort()
+            self._places[day] = [place for place, _ in starts]
+            self._earliest[day] = list(accumulate((start for _, start in reversed(starts)), min))[::-1]
+
+    def next_start(self, draft: Draft) -> int | None:
+        """The earliest start, in minutes, of what stands below a draft on any of its days."""
+        found = []
+        for day in draft.days or (None,):
+            at = bisect_right(self._places.get(day, []), draft.piece.box.center[1])
+            found += self._earliest.get(day, [])[at : at + 1]
+        return min(found, default=None)
+
+
 def _share_a_day(draft: Draft, other: Draft) -> bool:
     return bool(set(draft.days) & set(other.days)) or not (draft.days or other.days)
-
-
-def _after(other: Draft, draft: Draft) -> bool:
-    return other is not draft and other.piece.box.center[1] > draft.piece.box.center[1]
 
 
 def _without_twins(drafts: Iterable[Draft]) -> list[Draft]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -305,9 +306,10 @@ def _over_all_days(drafts: Sequence[Draft], axis: DayAxis) -> list[Draft]:
     if len(axis.entries) < 3:  # noqa: PLR2004 - two columns have no middle one
         return list(drafts)
     middle, width = (axis.low + axis.high) / 2, (axis.high - axis.low) / len(axis.entries)
+    busy = Counter(index for draft in drafts for index in draft.timing.slots)
     spread = []
     for draft in drafts:
-        alone = not any(o is not draft and set(o.timing.slots) & set(draft.timing.slots) for o in drafts)
+        alone = all(busy[index] == 1 for index in draft.timing.slots)
         central = abs(draft.piece.box.center[0] - middle) < 0.75 * width
         if len(draft.entries) == 1 and alone and central and draft.timing.slots and BREAK.search(draft.wording.name):
             spread.append(replace(draft, entries=axis.entries))
