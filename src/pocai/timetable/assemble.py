@@ -19,13 +19,34 @@ from pocai.timetable.heading import Heading, period_key, read_heading, without_k
 from pocai.timetable.layout import layout_of
 from pocai.timetable.naming import Context, folded, with_sizes
 from pocai.timetable.pieces import pieces_of
-from pocai.timetable.timetable import WEEK, BlockField, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
+from pocai.timetable.timetable import WEEK, BlockField, Day, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
 from pocai.timetable.week import Week, read_week
 
 
 def assemble(document: Document, hours: SchoolHours) -> tuple[Timetable, ...]:
     """All timetables of a document, in the order of its pages; none where no page holds one."""
-    return tuple(timetable for page in document.pages for timetable in assemble_page(page, hours))
+    found: list[Timetable] = []
+    for timetable in (timetable for page in document.pages for timetable in assemble_page(page, hours)):
+        if found and _is_next_day(timetable, found[-1]):
+            found[-1] = _with_day(found[-1], timetable)
+        else:
+            found.append(timetable)
+    return tuple(found)
+
+
+def _is_next_day(timetable: Timetable, before: Timetable) -> bool:
+    """Whether a page goes on with another day of the week that the pages before it began: one day a page."""
+    days, known = _days(timetable), _days(before)
+    whose = (timetable.class_name, timetable.teacher) == (before.class_name, before.teacher)
+    return whose and len(days) == 1 and not days & {*known, None} and len(known) == len(before.pages)
+
+
+def _with_day(week: Timetable, day: Timetable) -> Timetable:
+    return week.model_copy(update={"timeblocks": week.timeblocks + day.timeblocks, "pages": week.pages + day.pages})
+
+
+def _days(timetable: Timetable) -> set[Day | None]:
+    return {block.day for block in timetable.timeblocks}
 
 
 def assemble_page(page: Page, hours: SchoolHours) -> tuple[Timetable, ...]:
@@ -51,7 +72,7 @@ def assemble_page(page: Page, hours: SchoolHours) -> tuple[Timetable, ...]:
 def _is_timetable(timetable: Timetable) -> bool:
     """Whether there is more to it than a text that happens to name a day or a time."""
     blocks = timetable.timeblocks
-    return len({block.day for block in blocks}) > 1 or sum(block.start_time is not None for block in blocks) > 1
+    return len(_days(timetable)) > 1 or sum(block.start_time is not None for block in blocks) > 1
 
 
 def _own_lines(around: Sequence[Line], group: Sequence[Week], groups: Sequence[Sequence[Week]]) -> list[Line]:

@@ -302,7 +302,7 @@ def _beside_the_name(text: str) -> bool:
 def _is_typed(parts: Sequence[_Part]) -> bool:
     """Whether the cell is of an Office file, in one style: there a line ends where its author ended it."""
     lines = [part.line for part in parts]
-    if len(lines) < 2 or any(line.source not in ("docx", "xlsx") for line in lines):  # noqa: PLR2004
+    if len(lines) < 2 or any(line.source not in ("docx", "xlsx") for line in lines):  # noqa: PLR2004 - one line has no order
         return False
     return not any(_less_prominent(lines[0], line) for line in lines[1:])
 

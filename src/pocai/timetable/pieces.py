@@ -77,7 +77,8 @@ def _side_columns(cell: Cell) -> list[Piece]:
         columns = [column for column in columns if column not in over]
         columns.append([line, *(other for column in over for other in column)])
     columns.sort(key=lambda column: min(line.box.left for line in column))
-    if len(columns) < 2 or any(len(column) < 2 for column in columns) or not _begin_alike(columns):  # noqa: PLR2004
+    texts = [column for column in columns if len(column) > 1]
+    if len(texts) < len(columns) or len(texts) <= 1 or not _begin_alike(columns):
         return [Piece(cell.box, cell.lines, ruled=True)]
     borders = [(max(x.box.right for x in a) + min(x.box.left for x in b)) / 2 for a, b in pairwise(columns)]
     edges = [cell.box.left, *borders, cell.box.right]

@@ -164,7 +164,8 @@ def _in_column(piece: Piece, named: Sequence[Piece]) -> bool:
 
 def _span_of(piece: Piece, key: dict[str, TimeSpan], *, counted: bool) -> TimeSpan | None:
     spans = find_times(piece.text, bare=not counted)
-    if len(spans) == 2 and spans[0].end is None and spans[1].end is None and spans[0].start and spans[1].start:  # noqa: PLR2004
+    starts = [span.start for span in spans if span.start and span.end is None]
+    if len(starts) == len(spans) == 2:  # noqa: PLR2004 - a start and an end
         return TimeSpan(spans[0].start, spans[1].start, (spans[0].at[0], spans[1].at[1]))
     if spans:
         return spans[0]
