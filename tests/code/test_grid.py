@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from drawn import drawn
 from hypothesis import given
@@ -134,3 +135,17 @@ def test_reading_order_follows_the_direction_of_the_text() -> None:
     assert [found.text for found in reading_order(upwards[::-1])] == ["one", "two"]
     assert [found.text for found in reading_order(downwards[::-1])] == ["one", "two"]
     assert [found.text for found in reading_order(level)] == ["one", "two", "three"]
+
+
+def test_borders_drawn_cell_by_cell_are_one_wall() -> None:
+    page = drawn(MERGED)
+    pieces = []
+    for rule in page.rules:
+        (x0, y0), (x1, y1) = rule.start, rule.end
+        cuts = [0.0, 0.3, 0.55, 1.0]
+        pieces += [
+            Rule((x0 + a * (x1 - x0), y0 + a * (y1 - y0)), (x0 + b * (x1 - x0), y0 + b * (y1 - y0)), rule.thickness)
+            for a, b in pairwise(cuts)
+        ]
+    (table,) = find_tables(replace(page, rules=tuple(pieces)))
+    assert spans(table) == spans(find_tables(page)[0])

@@ -308,3 +308,8 @@ def test_each_reading_of_a_header_is_one_that_is_printed(clocks: list[tuple[int,
 def test_a_time_in_a_cell_is_read_near_its_slot(text: str, near: Interval | None, expected: Interval) -> None:
     (span,) = find_times(text)
     assert resolve_near(span, near, HOURS) == expected
+
+
+def test_a_roman_numeral_before_a_time_is_no_room() -> None:
+    assert len(find_times("V 12.00 13.00")) == 2
+    assert find_times("R 3.07") == ()

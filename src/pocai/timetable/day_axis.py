@@ -19,6 +19,7 @@ from pocai.timetable.timetable import WEEK, Day
 FAR = 1e9  # beyond every page
 INITIALS = re.compile(r"\w\s?[&+]\s?\w")  # "D&T" is a subject
 FULL_NAME = 6  # letters of the shortest English day name
+LAST_I = re.compile(r"(?<=[^\W\d_]{4})[\]|!1]$")  # "LUNED]": what recognizers make of an accented i
 RECENT = 30  # bands above a label that may still be its own; older ones are too far away
 SHORT_LABEL = 14  # characters of the longest abbreviated day label worth deciding by its neighbours
 
@@ -90,7 +91,7 @@ def _bands(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 def _label_text(piece: Piece) -> str:
     """The text of a piece that may be a day label; the line of a title that is one; or nothing."""
-    text = piece.text
+    text = LAST_I.sub("i", piece.text)
     if INITIALS.fullmatch(text):
         return ""
     if len(text) <= SHORT_LABEL or day_label(text):

@@ -17,6 +17,7 @@ SNAP = 0.45  # rules nearer than this many text heights are one
 REACH = 1.1  # a rule's end this many text heights from another rule still touches it
 WALL = 0.5  # share of a field's side that must be ruled to be a wall
 THINNEST = 0.6  # cells thinner than this many text heights are double lines, not cells
+ALIGNED = 0.2  # pieces of rules nearer than this many text heights are one line
 LONG = 6  # a rule of so many text heights may hang at one end
 LONG_SHARE = 0.3  # a rule that crosses this share of the page may hang at both
 LEAST_CELLS = 2  # cells that make a table
@@ -85,13 +86,27 @@ def _held(rules: Sequence[Rule], page: Page, size: float) -> list[_Wall]:
 
     Both ends must, but for long rules: of those one end is enough, or none where they cross much of the page.
     """
-    walls = [_wall(rule) for rule in rules]
+    walls = _in_one_piece([_wall(rule) for rule in rules], size)
     reach = REACH * size
     while True:
         kept = [wall for wall in walls if _ends_held(wall, walls, page, reach) >= _ends_needed(wall, page, size)]
         if len(kept) == len(walls):
             return kept
         walls = kept
+
+
+def _in_one_piece(walls: Sequence[_Wall], size: float) -> list[_Wall]:
+    """Pieces of a line that follow each other (a border drawn cell by cell) as one wall."""
+    joined: list[_Wall] = []
+    for wall in sorted(walls, key=lambda wall: (wall.upright, round(wall.at / (ALIGNED * size)), wall.low)):
+        last = joined[-1] if joined else None
+        aligned = last is not None and last.upright == wall.upright and abs(last.at - wall.at) <= ALIGNED * size
+        slack = ALIGNED * size
+        if last is not None and aligned and last.low - slack <= wall.high and wall.low <= last.high + slack:
+            joined[-1] = _Wall(wall.upright, last.at, min(last.low, wall.low), max(last.high, wall.high))
+        else:
+            joined.append(wall)
+    return joined
 
 
 def _ends_needed(wall: _Wall, page: Page, size: float) -> int:

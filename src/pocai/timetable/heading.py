@@ -47,6 +47,10 @@ CLASS = re.compile(
     rf"(?!(?:{COMMON})\b)(?-i:[A-Z])[a-zà-ÿ]{{2,12}}\b)|"
     r"\b(?P<whole>(?:(?:year|grade|yr|group)\s*\d{1,2}\s?[A-Z]?\b|\d{1,2}\s?\.?[ºª°]\s?[A-Z]\b|(?:CP|CE1|CE2|CM1|CM2)\b))"
 )
+PERSON = re.compile(
+    r"(?<!\w)(?:Mr|Mrs|Ms|Miss|Mx|Dr|Mme|Mlle|Frau|Herr|Hr|Sra?|Profa?|Professora?|[Pp]rof\.ssa|M(?=\.))\.?\s"
+    r"[A-ZÀ-Þ][\w'’-]+(?:\s[A-ZÀ-Þ][\w'’-]+)?"
+)
 PERSON_AT_END = re.compile(r"[–—-]\s*((?:Mr|Mrs|Ms|Miss|Mx|Dr|Herr|Frau|Mme|M\.|Sra?|Prof)\.?\s\S+(?:\s\S+)?)\s*$")
 GENERIC = re.compile(
     rf"(?i)\b(?:{COMMON}|weekly|daily|class|school|lesson|teaching|time\s*-?\s*table|timetable|schedule|stundenplan|emploi\s+du\s+temps|horario|orario|"
@@ -88,13 +92,12 @@ def read_heading(lines: Sequence[Line]) -> Heading:
     for line in lines:
         for name, value in _labelled(line.text):
             keep(name, value, line)
-    for line in lines:
-        if len(line.text) <= LONGEST_TITLE:
-            for name, value in _unlabelled(line.text):
-                keep(name, value, line)
-    if "className" not in values:
-        for name, value, line in _title_code(lines):
+    titles = [line for line in lines if len(line.text) <= LONGEST_TITLE]
+    for line in titles:
+        for name, value in _unlabelled(line.text):
             keep(name, value, line)
+    for name, value, line in (*_only_person(titles), *_title_code(titles)):
+        keep(name, value, line)
     weeks = next((match[1] or match[2] for line in lines if (match := WEEK_NAME.search(line.text))), None)
     return _tidied(Heading(values, weeks, where), lines)
 
@@ -123,9 +126,15 @@ def _unlabelled(text: str) -> list[tuple[HeaderField, str]]:
     return found
 
 
+def _only_person(titles: Sequence[Line]) -> list[tuple[HeaderField, str, Line]]:
+    """The one person that the titles name is the teacher; of several nobody can tell."""
+    people = {match[0]: line for line in titles for match in PERSON.finditer(line.text)}
+    return [("teacher", name, line) for name, line in people.items()] if len(people) == 1 else []
+
+
 def _title_code(lines: Sequence[Line]) -> list[tuple[HeaderField, str, Line]]:
     """The largest line, if nothing but a short code is left of it without term, year and words like "timetable"."""
-    plain = [line for line in lines if len(line.text) <= LONGEST_TITLE and not find_times(line.text, bare=True)]
+    plain = [line for line in lines if not find_times(line.text, bare=True)]
     titles = [(line, _without_generic(line.text)) for line in plain]
     titles = [(line, tokens) for line, tokens in titles if tokens]
     largest = max((_height(line) for line, _ in titles), default=0.0)
@@ -159,7 +168,7 @@ def _height(line: Line) -> float:
 def _tidied(heading: Heading, lines: Sequence[Line]) -> Heading:
     """The year as four digits, taken out of the term; the title as the largest line."""
     values, where = dict(heading.values), dict(heading.lines)
-    if (teacher := values.get("teacher")) and (name := YEAR.split(teacher)[0].strip(" ,–-(|")):
+    if (teacher := values.get("teacher")) and (name := TERM.split(YEAR.split(teacher)[0])[0].strip(" ,–-(|")):
         values["teacher"] = name
     if (term := values.get("term")) and (year := YEAR.search(term)):
         values["term"] = YEAR.sub("", term).strip(" ,/-–") or term

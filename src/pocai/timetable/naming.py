@@ -42,6 +42,7 @@ GROUP = re.compile(
 WEEKS = re.compile(
     r"(?i)^\(?(?:(?:odd|even|every|alternate|a|b)[ -]?)?(?:weeks?|wks?|wochen?|semaines?|semanas?|settimane?|kw)\b"
 )
+STAFF = re.compile(r"^[A-Z]{2,3}(?:\s?[/,+&]\s?[A-Z]{2,3})+$")
 COMPANION = re.compile(r"(?i)^(?:with|w/|mit|avec|con|com|bei|led by|taught by)\s")
 CENTERED, OFF_CENTER = 0.07, 0.14  # distance of a line's middle from the cell's, as shares of its width
 BRACKET = re.compile(r"\([^()]*(?:\)|$)")
@@ -296,7 +297,7 @@ def _size(line: Line) -> float:
 def _beside_the_name(text: str) -> bool:
     if len(text) <= LONGEST_CODE and (GROUP.match(text) or ROOM_CODE.match(text)):
         return True
-    return any(pattern.match(text) for pattern in (PERSON, PLACE, ROOM_CODE, WEEKS, COMPANION))
+    return any(pattern.match(text) for pattern in (PERSON, PLACE, ROOM_CODE, WEEKS, COMPANION, STAFF))
 
 
 def _is_typed(parts: Sequence[_Part]) -> bool:

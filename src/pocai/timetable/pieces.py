@@ -13,6 +13,7 @@ from pocai.timetable.times import is_time_only
 
 LABELS_IN_ONE = 2  # day labels in one cell from which it is an open field, not a cell
 DASH_AT_END = re.compile(r"\d\s*[-–—−~]\s*$")
+RANGE = re.compile(r"\d\s*[-–—−~]\s*\d")
 TIMES_IN_ONE = 3  # the same for lines that are nothing but a time
 
 
@@ -124,6 +125,8 @@ def _open_field(cell: Cell) -> bool:
     days = [line for line in lines if day_label(line.text)]
     times = [line for line in lines if is_time_only(line.text)]
     if len(days) >= LABELS_IN_ONE and _apart(days):
+        return True
+    if len(times) == len(lines) > 1 and all(RANGE.search(line.text) for line in lines):
         return True
     return (len(times) >= TIMES_IN_ONE and _apart(times)) or (len(times) == 1 and _beside_its_event(times[0], lines))
 

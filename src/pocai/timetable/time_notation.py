@@ -80,7 +80,7 @@ _COUNTED = (
     r"nov\w*|de[cz]\w*"
 )
 _NUMBERED = re.compile(rf"(?:^|\W)(?:{_PLACE}|{_COUNTED})[.:]?\s*(?:\d{{1,2}}\s*[-,&]\s*)*$", re.IGNORECASE)
-_PLACED = re.compile(rf"(?:^|\W)(?:{_PLACE})\.?\s*$|(?:^|\W)(?-i:[B-Z])\s$", re.IGNORECASE)
+_PLACED = re.compile(rf"(?:^|\W)(?:{_PLACE})\.?\s*$|(?:^|\W)(?-i:[B-HJ-UWYZ])\s$", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,2}\.(?:0[1-9]|1[0-2])\.(?=\s|$|,|-)")
 _MONEY = re.compile(r"\s?(?:€|£|\$|%|(?:EUR|GBP|km|cm|kg|min)\b)", re.IGNORECASE)
 _TOUCHING = re.compile(r"(?:\d|\W|^)(?:h|to|bis|à|a)$", re.IGNORECASE)  # "9:00to9:30", "9hà10h"
