@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 import time
 import zipfile
 from contextlib import suppress
@@ -154,3 +155,11 @@ class TestDeadline:
         time.sleep(0.005)
         with pytest.raises(LimitExceeded, match=r"0\.001 seconds"):
             deadline.check()
+
+
+def test_a_missing_package_is_not_called_a_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    for name in [name for name in sys.modules if name.startswith("pocai.documents.pdf")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ImportError):
+        load(b"%PDF-1.7\n%%EOF", limits=Limits())

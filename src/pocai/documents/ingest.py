@@ -93,7 +93,7 @@ def load(source: bytes | Path, *, name: str = "", limits: Limits) -> Document:
     kind = sniff(data)
     try:
         pages, warnings = _read(data, kind, limits)
-    except PocaiError:
+    except (PocaiError, ImportError):  # a package that is missing is no fault of the document
         raise
     except Exception as error:  # foreign parsers raise anything on damaged input; the user gets one kind of answer
         raise UnreadableDocument(f"The {kind} file is damaged ({type(error).__name__})") from error

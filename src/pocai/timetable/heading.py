@@ -51,10 +51,9 @@ PERSON = re.compile(
     r"(?<!\w)(?:Mr|Mrs|Ms|Miss|Mx|Dr|Mme|Mlle|Frau|Herr|Hr|Sra?|Profa?|Professora?|[Pp]rof\.ssa|M(?=\.))\.?\s"
     r"[A-ZÀ-Þ][\w'’-]+(?:\s[A-ZÀ-Þ][\w'’-]+)?"
 )
-PERSON_AT_END = re.compile(r"[–—-]\s*((?:Mr|Mrs|Ms|Miss|Mx|Dr|Herr|Frau|Mme|M\.|Sra?|Prof)\.?\s\S+(?:\s\S+)?)\s*$")
 GENERIC = re.compile(
     rf"(?i)\b(?:{COMMON}|weekly|daily|class|school|lesson|teaching|time\s*-?\s*table|timetable|schedule|stundenplan|emploi\s+du\s+temps|horario|orario|"
-    r"hor[aá]rio|example|sample|time|day|period|lesson|session|zeit|uhrzeit|stunde|heure|hora|ora|for|of|the|week|plan|wef|from|de|du|del|am|pm)\b"
+    r"hor[aá]rio|example|sample|time|day|period|lesson|session|zeit|uhrzeit|stunde|heure|hora|ora|for|of|the|week|plan|from|de|du|del|am|pm)\b"
 )
 TIMETABLE = re.compile(r"(?i)time\s*-?\s*table|schedule|stundenplan|emploi du temps|horario|orario|hor[aá]rio")
 WEEK_NAME = re.compile(
@@ -121,8 +120,8 @@ def _unlabelled(text: str) -> list[tuple[HeaderField, str]]:
         found.append(("year", year[0]))
     if (name := CLASS.search(text)) and not LABELLED.search(text):
         found.append(("className", name["name"] or name["whole"]))
-        if person := PERSON_AT_END.search(text):
-            found.append(("teacher", person[1]))
+        if person := PERSON.search(text):
+            found.append(("teacher", person[0]))
     return found
 
 
