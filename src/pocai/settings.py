@@ -5,7 +5,11 @@ Every value can be set by an environment variable: ``POCAI_LIMITS__MAX_PAGES=20`
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -44,6 +48,92 @@ class QualityThresholds(BaseModel):
     host_confidence: float = Field(0.80, ge=0, le=1, description="the host application's own gate")
 
 
+class QualityGate(BaseModel):
+    """The host's ``/ocr/quality-gate``: only the route "ai" yields a timetable there, and here it costs nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["ai", "host"] = Field("ai", description='"ai": always that route; "host": by quality.host_confidence')
+
+
+class WorkerLimits(BaseModel):
+    """The processes that read documents, and what one document may cost them before they are stopped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    processes: int = Field(0, ge=0, description="reading processes; 0: one for every two usable cores")
+    memory_bytes: int = Field(6 * 2**30, ge=2**30, description="address space of a reading process, in bytes")
+    cpu_seconds: int = Field(240, gt=0, description="processor time for one document, in seconds, over all threads")
+    wall_seconds: float = Field(150.0, gt=0, description="wall time for one document, in seconds")
+    attempts: int = Field(3, ge=1, description="how often a document is tried when its process dies")
+    recycle_after: int = Field(500, gt=0, description="documents after which a process is replaced by a fresh one")
+
+
+class QueueLimits(BaseModel):
+    """How many accepted documents may wait for a reading process; beyond that the answer is 429."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    waiting: int = Field(0, ge=0, description="requests that wait for their result; 0: one for each reading process")
+    host: int = Field(64, gt=0, description="documents of the host application, which treats 429 as a failure")
+    backlog: int = Field(500, gt=0, description="documents handed in with Prefer: respond-async")
+
+
+class Access(BaseModel):
+    """Who may call the service. Secrets are never shown or logged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["auto", "on", "off"] = Field("auto", description='"auto": off on loopback, on everywhere else')
+    jwt_secret: SecretStr | None = Field(None, description="secret of HS256 tokens, at least 32 bytes")
+    jwks_url: str | None = Field(None, description="where the keys of RS256 or ES256 tokens are published")
+    jwt_audience: str | None = Field(None, description="audience that a token must name")
+    jwt_issuer: str | None = Field(None, description="issuer that a token must name")
+    tenant_claim: str = Field("tenant", min_length=1, description="claim of a token that holds the tenant")
+    rate_per_key: str = Field("600/minute", description="requests of one key or token; as in “10/second;600/minute”")
+    rate_per_ip: str = Field("1200/minute", description="requests of one address, and logins that failed")
+    cors_origins: tuple[str, ...] = Field((), description="origins of web pages that may call /v1")
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field((), description="whose X-Forwarded-For is believed")
+
+
+class HostApplication(BaseModel):
+    """The host application that calls the middleware's endpoints, without credentials and with files by path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    roots: tuple[Path, ...] = Field((), description="folders that may be read and written; without: STORAGE_PATH")
+    relative_to: Path | None = Field(None, description="folder that relative paths start from; without: where we run")
+    networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (ip_network("127.0.0.0/8"), ip_network("::1/128")), description="addresses that may call without credentials"
+    )
+    tenant: str = Field("host", min_length=1, description="the tenant that the host's documents belong to")
+    derived_hours: float = Field(24.0, gt=0, description="hours after which an enhanced picture is removed")
+
+
+class ServerSettings(BaseModel):
+    """The HTTP service. Loopback without credentials is the default; anything wider must be asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
+    state_dir: Path = Field(
+        Path("~/.local/state/pocai"), description="folder for jobs, keys, uploads and audit log; only we may read it"
+    )
+    redis_url: SecretStr | None = Field(None, description="Redis for jobs, keys and rates shared by several replicas")
+    retention_hours: float = Field(
+        24.0, gt=0, description="hours after which a finished job is removed with its upload"
+    )
+    request_seconds: float = Field(120.0, gt=0, description="longest deadline of a request, in seconds")
+    grace_seconds: float = Field(30.0, ge=0, description="seconds that running work may take when the service stops")
+    otlp_endpoint: str | None = Field(None, description="where OpenTelemetry traces go (OTLP over HTTP)")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    workers: WorkerLimits = WorkerLimits()
+    queue: QueueLimits = QueueLimits()
+    access: Access = Access()
+    host_application: HostApplication = HostApplication()
+
+
 class Settings(BaseSettings):
     """All settings of pocai."""
 
@@ -52,6 +142,8 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     school_hours: SchoolHours = SchoolHours()
     quality: QualityThresholds = QualityThresholds()
+    quality_gate: QualityGate = QualityGate()
+    server: ServerSettings = ServerSettings()
     ocr_engine: str = Field("ppocr", description="name of the OCR engine in the catalogue")
     document_model: str = Field("rules", description="name of the document model in the catalogue")
     threads: int = Field(0, ge=0, description="threads for inference; 0 takes the number of usable cores")

@@ -221,6 +221,12 @@ class Page:
     def has_text(self) -> bool:
         return bool(self.lines) or any(cell.lines for table in self.tables for cell in table.cells)
 
+    @property
+    def source_size(self) -> tuple[float, float]:
+        """Width and height in the uploaded picture, of a page that was at most scaled since."""
+        box = on_source(Box(0, 0, self.width, self.height), self.to_source)
+        return box.width, box.height
+
     def with_lines(self, lines: Sequence[Line]) -> Self:
         """The same page with these text lines."""
         return replace(self, lines=tuple(lines))
@@ -235,3 +241,15 @@ class Document:
     sha256: str
     name: str = ""
     warnings: tuple[str, ...] = ()
+
+
+def on_source(box: Box, matrix: Matrix) -> Box:
+    """A box of the page as the upright rectangle around it in the uploaded picture."""
+    a, b, c, d, e, f, g, h, i = matrix
+    corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+    points = []
+    for x, y in corners:
+        w = g * x + h * y + i
+        points.append(((a * x + b * y + c) / w, (d * x + e * y + f) / w))
+    xs, ys = zip(*points, strict=True)
+    return Box(min(xs), min(ys), max(xs), max(ys))

@@ -27,7 +27,11 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What came out of a document; ``seconds`` by stage, ``ocr`` of the pages that had no text of their own."""
+    """What came out of a document.
+
+    ``ocr`` is of the pages that had no text of their own, ``seconds`` by stage; ``sizes`` are width and height of each
+    page as it was uploaded, in its own unit; ``document_model`` made the timetables.
+    """
 
     document: Document
     timetables: tuple[Timetable, ...]
@@ -36,6 +40,8 @@ class Extraction:
     warnings: tuple[str, ...] = ()
     ocr: tuple[OCRResult, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    sizes: tuple[tuple[float, float], ...] = ()
+    document_model: str = ""
 
 
 def extract(source: bytes | Path, *, settings: Settings | None = None) -> tuple[Timetable, ...]:
@@ -55,6 +61,7 @@ def read(
     watch = Stopwatch(progress)
     with watch.stage("ingest", 0.0):
         document = load(source, name=name, limits=settings.limits)
+        sizes = tuple(page.source_size for page in document.pages)
     with watch.stage("text", 0.1):
         document, ocr = read_text(document, settings, deadline, watch)
     with watch.stage("assemble", 0.9):
@@ -69,7 +76,9 @@ def read(
     watch.tell("done", 1.0)
     reasons = (assembly.fallback_reason,) if assembly.fallback_reason else ()
     warnings = (*document.warnings, *reasons, *(finding.message for finding in findings))
-    return Extraction(document, assembly.timetables, findings, verdict, warnings, ocr, watch.seconds)
+    return Extraction(
+        document, assembly.timetables, findings, verdict, warnings, ocr, watch.seconds, sizes, assembly.model
+    )
 
 
 def read_text(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from pocai.documents.page import Box, Document, Line, Matrix, Page
+from pocai.documents.page import Box, Document, Line, Page, on_source
 from pocai.settings import SchoolHours
 from pocai.timetable.columns import note_columns
 from pocai.timetable.day_axis import FAR
@@ -183,15 +183,3 @@ def _mark(page: Page, lines: Sequence[Line], evidence: Evidence, box: Box | None
         evidence=evidence,
         reading_score=round(min(scores), 4) if scores else None,
     )
-
-
-def on_source(box: Box, matrix: Matrix) -> Box:
-    """A box of the page as the upright rectangle around it in the uploaded picture."""
-    a, b, c, d, e, f, g, h, i = matrix
-    corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
-    points = []
-    for x, y in corners:
-        w = g * x + h * y + i
-        points.append(((a * x + b * y + c) / w, (d * x + e * y + f) / w))
-    xs, ys = zip(*points, strict=True)
-    return Box(min(xs), min(ys), max(xs), max(ys))

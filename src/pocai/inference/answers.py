@@ -1,0 +1,256 @@
+"""What the service answers, as types: made from an `Extraction` by the server, read back by the client.
+
+JSON is camelCase. Boxes are left, top, right, bottom in units of the uploaded page (pixels of a picture, points of a
+PDF or Office file). The client reads them with ``extra="ignore"``, so that an older one understands a newer service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from pocai.documents.page import Document, Line, Page, Word, on_source
+from pocai.models.protocols import OCRResult
+from pocai.timetable.timetable import Timetable
+
+if TYPE_CHECKING:
+    from pocai.inference.pipeline import Extraction
+
+Box = tuple[float, float, float, float]
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class ReadWord(Answer):
+    """A word with its box; ``confidence`` is the recognizer's score, 0 to 1, null for text that needed no reading."""
+
+    text: str
+    box: Box
+    confidence: float | None = Field(None, ge=0, le=1)
+
+
+class ReadLine(Answer):
+    """A line of text; ``angle`` is its reading direction in degrees, clockwise, as on the uploaded page set upright."""
+
+    text: str
+    box: Box
+    angle: float = 0.0
+    confidence: float | None = Field(None, ge=0, le=1)
+    words: tuple[ReadWord, ...] = ()
+
+
+class ReadPage(Answer):
+    """What is written on one page; ``engine`` read it, or is null where the text came with the document."""
+
+    number: int = Field(ge=0, description="index of the page, from 0")
+    name: str = ""
+    width: float = Field(gt=0)
+    height: float = Field(gt=0)
+    unit: Literal["px", "pt"]
+    engine: str | None = None
+    lines: tuple[ReadLine, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All lines in reading order, one a row."""
+        return "\n".join(line.text for line in self.lines)
+
+
+class FindingAnswer(Answer):
+    """Something to look at; ``blocks`` are indices into the timeblocks of timetable number ``timetable``."""
+
+    code: str
+    message: str
+    severity: Literal["warning", "note"]
+    timetable: int = 0
+    blocks: tuple[int, ...] = ()
+
+
+class VerdictAnswer(Answer):
+    """What to do with the result, and why."""
+
+    decision: Literal["accept", "review", "reject"]
+    reasons: tuple[str, ...]
+
+
+class ModelsUsed(Answer):
+    """Which models made a result; ``ocr`` is null where no page had to be read."""
+
+    ocr: str | None
+    document: str
+
+
+class ExtractionResult(Answer):
+    """The timetables of a document, and how far they can be trusted. ``seconds`` is wall time by stage."""
+
+    timetables: tuple[Timetable, ...]
+    findings: tuple[FindingAnswer, ...] = ()
+    verdict: VerdictAnswer
+    warnings: tuple[str, ...] = ()
+    models: ModelsUsed
+    seconds: dict[str, float] = Field(default_factory=dict)
+    pages: tuple[ReadPage, ...] = Field((), description="what was read, line by line; only with ?include=text")
+
+    @classmethod
+    def of(cls, extraction: Extraction) -> Self:
+        """The answer to an extraction, with everything that was read."""
+        return cls(
+            timetables=extraction.timetables,
+            findings=tuple(
+                FindingAnswer(
+                    code=finding.code,
+                    message=finding.message,
+                    severity=finding.severity,
+                    timetable=finding.timetable,
+                    blocks=finding.blocks,
+                )
+                for finding in extraction.findings
+            ),
+            verdict=VerdictAnswer(decision=extraction.verdict.decision, reasons=extraction.verdict.reasons),
+            warnings=extraction.warnings,
+            models=ModelsUsed(
+                ocr=extraction.ocr[0].engine if extraction.ocr else None, document=extraction.document_model
+            ),
+            seconds={stage: round(seconds, 4) for stage, seconds in extraction.seconds.items()},
+            pages=read_pages(extraction.document, extraction.ocr, extraction.sizes),
+        )
+
+
+class ReadResult(Answer):
+    """What is written in a document, page by page. ``seconds`` is wall time by stage."""
+
+    pages: tuple[ReadPage, ...]
+    warnings: tuple[str, ...] = ()
+    seconds: dict[str, float] = Field(default_factory=dict)
+
+
+class Status(StrEnum):
+    """How far a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether it stays so."""
+        return self in {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}
+
+
+class Failure(Answer):
+    """Why something failed: ``code`` is stable and for programs, ``message`` for people, ``details`` for both."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class ErrorAnswer(Answer):
+    """The body of every error below ``/v1``."""
+
+    error: Failure
+
+
+class DocumentInfo(Answer):
+    """The document that was handed in; ``name`` is the file's, as the caller gave it."""
+
+    name: str = ""
+    size: int = Field(ge=0, description="bytes")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Links(Answer):
+    """Where the parts of an extraction are found."""
+
+    self: str
+    events: str
+    overlay: str
+
+
+class ExtractionJob(Answer):
+    """One document on its way to a timetable. ``progress`` is the share that is done, 0 to 1."""
+
+    id: str
+    status: Status
+    stage: str = ""
+    progress: float = Field(0.0, ge=0, le=1)
+    attempts: int = Field(0, ge=0, description="how often it was begun")
+    document: DocumentInfo
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: ExtractionResult | None = None
+    error: Failure | None = None
+    links: Links
+
+
+class ModelAnswer(Answer):
+    """A model that can be asked for by name; ``files`` maps each file to its expected SHA-256."""
+
+    name: str
+    task: Literal["ocr", "document"]
+    version: str
+    licence: str
+    installed: bool
+    default: bool
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class ModelList(Answer):
+    """All models of the catalogue."""
+
+    models: tuple[ModelAnswer, ...]
+
+
+def read_pages(
+    document: Document, ocr: Sequence[OCRResult], sizes: Sequence[tuple[float, float]]
+) -> tuple[ReadPage, ...]:
+    """What is written on each page of a document that was read.
+
+    ``sizes`` are width and height of the pages as they were uploaded, and the boxes are in their units. Lines of table
+    cells stand among the others.
+    """
+    engine = ocr[0].engine if ocr else None
+    return tuple(
+        ReadPage(
+            number=page.number,
+            name=page.name,
+            width=width,
+            height=height,
+            unit=page.unit,
+            engine=engine if any(line.source == "ocr" for line in page.lines) else None,
+            lines=tuple(_line(line, page) for line in _lines(page)),
+        )
+        for page, (width, height) in zip(document.pages, sizes, strict=True)
+    )
+
+
+def _lines(page: Page) -> list[Line]:
+    """Each line once: those of the page, then those that stand in native tables only."""
+    cells = (line for table in page.tables for cell in table.cells for line in cell.lines)
+    return list(dict.fromkeys((*page.lines, *cells)))
+
+
+def _line(line: Line, page: Page) -> ReadLine:
+    words = line.words or (Word(line.text, line.box, line.confidence),)
+    return ReadLine(
+        text=line.text,
+        box=on_source(line.box, page.to_source),
+        angle=line.angle,
+        confidence=line.confidence,
+        words=tuple(
+            ReadWord(text=word.text, box=on_source(word.box, page.to_source), confidence=word.confidence)
+            for word in words
+        ),
+    )
