@@ -26,5 +26,13 @@ if [ ! -x "$venv/bin/python" ]; then
     fi
     "$python" -m venv "$venv"
 fi
+if [ -n "$extra" ] && ! command -v redis-server >/dev/null 2>&1; then # the tests start one of their own
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null
+    else
+        echo "The tests need redis-server. Install it (Debian: apt-get install redis-server; macOS: brew install redis)" >&2
+        exit 1
+    fi
+fi
 echo "Installing pocai$extra into $venv (once)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$extra"

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import pocai
 from pocai import errors
@@ -19,6 +20,7 @@ from pocai.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SERVICE = "http://127.0.0.1:8000"  # where the examples say that it runs
 DEMO = Path(pocai.__file__).parent / "assets/demo/demo.png"
 
 
@@ -53,8 +55,12 @@ def test_every_command_of_the_readme_runs(command: str, desk: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_every_python_block_of_the_readme_runs(code: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_python_block_of_the_readme_runs(
+    code: str, desk: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     monkeypatch.chdir(desk)
+    if SERVICE in code:
+        code = code.replace(SERVICE, request.getfixturevalue("service").url)
     exec(compile(code, "README.md", "exec"), {})
 
 
@@ -79,7 +85,9 @@ def test_every_make_target_that_is_mentioned_exists() -> None:
     assert set(re.findall(r"`make ([a-z]+)`", README)) <= targets
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/INTEGRATION.md", "docs/API.md"]
+)
 def test_every_link_leads_to_a_file(document: str) -> None:
     path = ROOT / document
     links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
@@ -102,31 +110,29 @@ def test_every_dependency_has_a_line_that_says_why() -> None:
     names = {re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in wanted}
     table = re.findall(r"^\| ([\w.-]+) \|", (ROOT / "docs/DEPENDENCIES.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert names - set(table) - {project["name"]} == set()
-    assert set(table) - names == {"package", "program", "file", "tesseract", "---"}
+    assert set(table) - names == {"package", "program", "file", "tesseract", "redis-server", "---"}
 
 
 def test_everything_that_is_needed_is_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {canonical(line.partition("==")[0]) for line in lines if "==" in line}
-    missing, waiting, seen = set(), ["pocai[dev]"], set()
+    missing, waiting, seen = set(), [Requirement("pocai[dev]")], set()
     while waiting:
-        text = waiting.pop()
-        name = canonical(re.split(r"[^\w.-]", text, maxsplit=1)[0])
-        if name in seen:
-            continue
-        seen.add(name)
-        missing |= {name} - pinned - {"pocai"}
-        waiting += needs(name, extra="dev" if name == "pocai" else "")
+        wanted = waiting.pop()
+        name = canonical(wanted.name)
+        for extra in {"", *wanted.extras}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                missing |= {name} - pinned - {"pocai"}
+                waiting += needs(name, extra=extra)
     assert missing == set()
 
 
-def needs(name: str, *, extra: str) -> list[str]:
+def needs(name: str, *, extra: str) -> list[Requirement]:
     """What an installed package requires here; nothing for one that is not installed, for another platform say."""
-    from packaging.requirements import Requirement
-
     try:
         texts = requires(name) or []
     except PackageNotFoundError:
         return []
-    markers = [(text, Requirement(text).marker) for text in texts]
-    return [text for text, marker in markers if marker is None or marker.evaluate({"extra": extra})]
+    wanted = [Requirement(text) for text in texts]
+    return [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": extra})]

@@ -14,12 +14,14 @@ import typer
 from pocai.cli.doctor import doctor
 from pocai.cli.evaluate import evaluate
 from pocai.cli.extract import extract
-from pocai.cli.faults import fault
-from pocai.errors import PocaiError
+from pocai.cli.keys import app as keys
+from pocai.cli.serve import serve
+from pocai.errors import PocaiError, fault
 
 EXIT_CODES = """
 Exit codes: 0 all done; 1 a fault in pocai; 2 a document or argument that cannot be used; 3 no timetable found;
-4 a model is missing or altered; 5 settings that cannot be used. Of several failures the highest counts.
+4 a model is missing or altered; 5 settings that cannot be used; 6 the service could not answer. Of several failures
+the highest counts.
 """
 
 app = typer.Typer(
@@ -34,6 +36,8 @@ app = typer.Typer(
 app.command(epilog=EXIT_CODES)(extract)
 app.command()(evaluate)
 app.command()(doctor)
+app.command()(serve)
+app.add_typer(keys, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pocai.cli.environment import settings_with
-from pocai.cli.faults import fault
 from pocai.cli.saving import Artefact, Calendar, Format, Saved, Saver, render
 from pocai.cli.sources import STDIN, Source, find_sources
-from pocai.errors import ConfigurationError, NoTimetable, PocaiError
+from pocai.errors import ConfigurationError, NoTimetable, PocaiError, fault
 
 if TYPE_CHECKING:
     from rich.console import Console

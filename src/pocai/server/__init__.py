@@ -1,0 +1,1 @@
+"""The HTTP service: the host application's middleware, and the API of pocai itself."""

@@ -1,0 +1,72 @@
+"""From a document that came in to a job: its size is checked, its content named, its deadline set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+
+from pocai import __version__
+from pocai.errors import LimitExceeded, UnreadableDocument
+from pocai.server.jobs import Job, Kind, Priority, new_id
+from pocai.server.tracing import carrier
+from pocai.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a caller asks for; ``engine`` and ``seconds`` are None where the settings decide."""
+
+    tenant: str
+    kind: Kind = Kind.EXTRACT
+    priority: Priority = Priority.WAITING
+    name: str = ""
+    engine: str | None = None
+    seconds: float | None = None
+
+
+def job_for(document: bytes, order: Order, settings: Settings) -> Job:
+    """The job that reads a document. Raises LimitExceeded or UnreadableDocument for a size that cannot be taken."""
+    largest = settings.limits.max_bytes
+    if len(document) > largest:
+        raise LimitExceeded(f"the document has {len(document)} bytes, more than {largest}", mend="Send a smaller file")
+    if not document:
+        raise UnreadableDocument("the document is empty", mend="Send the file itself")
+    longest = settings.server.request_seconds
+    seconds = longest if order.seconds is None else min(order.seconds, longest)
+    now = time.time()
+    sha256 = hashlib.sha256(document).hexdigest()
+    return Job(
+        id=new_id(),
+        tenant=order.tenant,
+        kind=order.kind,
+        priority=order.priority,
+        fingerprint=fingerprint(sha256, order, settings),
+        sha256=sha256,
+        size=len(document),
+        created=now,
+        deadline=now + (seconds if order.priority is not Priority.BACKLOG or order.seconds else _patient(settings)),
+        name=order.name,
+        options={"engine": order.engine or settings.ocr_engine, **carrier()},
+    )
+
+
+def _patient(settings: Settings) -> float:
+    """Seconds that a job without its own deadline may lie in the backlog: as long as its document is kept."""
+    return settings.server.retention_hours * 3600
+
+
+def fingerprint(sha256: str, order: Order, settings: Settings) -> str:
+    """A name for everything that decides a result: content, task, version, models and settings (SHA-256)."""
+    decisive = {
+        "content": sha256,
+        "kind": order.kind,
+        "version": __version__,
+        "engine": order.engine or settings.ocr_engine,
+        "document_model": settings.document_model,
+        "hours": settings.school_hours.model_dump(mode="json"),
+        "limits": settings.limits.model_dump(mode="json"),
+        "quality": settings.quality.model_dump(mode="json"),
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

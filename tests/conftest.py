@@ -1,0 +1,15 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from serving import Running, running_service, settings_for
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One service on loopback for all tests of a test process; access is off, one reading process."""
+    with running_service(settings_for(tmp_path_factory.mktemp("service"))) as running:
+        yield running
