@@ -5,12 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 
 import httpx
 import pytest
+from redis_server import free_port, redis_server
 from serving import Process, Running, service_process
 
 DEMO = Path(__file__).parents[2] / "src/pocai/assets/demo/demo.png"
@@ -53,9 +53,7 @@ def until_running(url: str, job_id: str) -> None:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def test_a_reading_process_that_is_killed_costs_a_retry(service: Running) -> None:
@@ -144,3 +142,19 @@ def test_reading_processes_end_with_the_service_that_was_killed(tmp_path: Path, 
     while any(lives(pid) for pid in children.split()):
         assert time.monotonic() < until, "a reading process lives on"
         time.sleep(0.05)
+
+
+def test_replicas_that_share_a_redis_share_their_jobs(tmp_path: Path) -> None:
+    """One is stopped with a job running and others queued: the second, which knew nothing of them, ends them all."""
+    places = [tmp_path / "one", tmp_path / "two"]
+    for place in places:
+        place.mkdir()
+    with redis_server() as url:
+        shared = {"POCAI_SERVER__REDIS_URL": url, "POCAI_SERVER__WORKERS__PROCESSES": "1"}
+        with service_process(places[0], free_port(), {**shared, "POCAI_SERVER__GRACE_SECONDS": "0"}) as first:
+            ids = [send(first.url, prefer="respond-async").json()["id"] for _ in range(3)]
+            until_running(first.url, ids[0])
+            assert first.stop(signal.SIGTERM) == 0
+        with service_process(places[1], free_port(), shared) as second:
+            for job_id in ids:
+                assert ended(second.url, job_id)["status"] == "succeeded"
