@@ -76,7 +76,8 @@ def test_fields_that_make_sense_are_followed(api: Caller) -> None:
     blockers = [api.submit(slow(f"in the way {number}")) for number in range(3)]
     api.until(blockers[0], "running")
     late = api.send(slow("late"), fields={"deadline": "1"})
-    assert (late.status_code, code(late)) == (504, "deadline_exceeded")
+    assert late.status_code == 504
+    assert code(late) in {"deadline_exceeded", "waited_too_long"}  # it may have begun, or not
     for job in blockers:
         api("DELETE", f"/v1/extractions/{job}")
 

@@ -21,9 +21,11 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request, UploadFile, WebSocket
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 from redis_server import free_port, redis_server
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from pocai.errors import Busy, ConfigurationError, Unavailable
 from pocai.server import audit as audit_module
@@ -181,16 +183,15 @@ async def patient(request: Request) -> str:
     return str(message["type"])
 
 
-@router.post("/v1/early")
-async def early(request: Request) -> StreamingResponse:
-    async def answer() -> Any:
-        yield b"begun "
-        with contextlib.suppress(Exception):
-            async for _ in request.stream():
-                pass
-        yield b"ended"
+class Early:
+    """An endpoint that begins its answer before it reads the body."""
 
-    return StreamingResponse(answer())
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun ", "more_body": True})
+        while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+            pass
+        await send({"type": "http.response.body", "body": b"ended"})
 
 
 @router.websocket("/v1/ws")
@@ -212,6 +213,7 @@ def application(settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     install_handlers(app)
     app.include_router(router)
+    app.router.routes.append(Route("/v1/early", Early()))
     protect(app, settings)
     return app
 
