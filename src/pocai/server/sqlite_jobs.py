@@ -18,8 +18,6 @@ import contextlib
 import fcntl
 import math
 import os
-import re
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -27,7 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pocai.errors import ConfigurationError, Unavailable
+from pocai.errors import ConfigurationError
+from pocai.server.document_folder import DocumentFolder, unavailable
 from pocai.server.job_json import dumped, fault_text, job_of, queue_full, row_of, taken
 from pocai.server.jobs import Fault, Job, Priority
 
@@ -37,7 +36,6 @@ Statement = tuple[str, Mapping[str, object]]
 VERSION = 1  # of the tables; kept in the database's user_version
 PATIENCE = 5.0  # seconds to wait for somebody else who has the database open: a backup, say
 BATCH = 100  # jobs that are forgotten in one transaction, so that others are not kept waiting
-JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 # Results stand apart, so that progress rewrites short rows. What is deleted is overwritten: it holds names.
 SETUP = """
@@ -268,7 +266,7 @@ class SQLiteJobs:
         try:
             return self._base.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     def _write(self, *statements: Statement, durable: bool = True) -> list[sqlite3.Row]:
         """Rows of the last statement of a transaction; one that is not ``durable`` may be lost with the power."""
@@ -283,60 +281,8 @@ class SQLiteJobs:
         except sqlite3.Error as error:
             if base.in_transaction:
                 base.execute("ROLLBACK")
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         return rows
-
-
-class DocumentFolder:
-    """Documents as files named by their job. Raises Unavailable where the disk fails."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def keep_only(self, job_ids: set[str]) -> None:
-        """Make the folder, and remove every document, whole or in part, whose job is not among these."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in self._folder.iterdir():
-            if JOB_ID.fullmatch(path.stem) and path.name not in job_ids:
-                path.unlink()
-
-    def write(self, job_id: str, document: bytes) -> bool:
-        """Keep a document, on the disk when this returns; False where there is one of this job already."""
-        part = self._folder / f"{job_id}.{secrets.token_hex(4)}"
-        try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(document)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(part, self._folder / job_id)  # which, unlike a rename, replaces nothing
-            part.unlink()
-            _sync_folder(self._folder)
-        except OSError as error:
-            with contextlib.suppress(OSError):  # what is left is removed at the next opening
-                part.unlink(missing_ok=True)
-            if isinstance(error, FileExistsError):
-                return False
-            raise _unavailable(error) from error
-        return True
-
-    def read(self, job_id: str) -> bytes | None:
-        """The document, or None where there is none."""
-        if not JOB_ID.fullmatch(job_id):
-            return None  # ids come from requests, too
-        try:
-            return (self._folder / job_id).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _unavailable(error) from error
-
-    def remove(self, *job_ids: str) -> None:
-        """Remove the documents of these jobs, as far as there are any."""
-        try:
-            for job_id in filter(JOB_ID.fullmatch, job_ids):
-                (self._folder / job_id).unlink(missing_ok=True)
-        except OSError as error:
-            raise _unavailable(error) from error
 
 
 async def _in(executor: ThreadPoolExecutor | None, work: Callable[..., T], *values: Any) -> T:
@@ -388,17 +334,3 @@ def _unusable(path: Path, why: str) -> ConfigurationError:
         mend=f"Move {aside} to another folder and start again (accepted jobs go with them), or set another"
         " POCAI_SERVER__STATE_DIR",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk, too."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unavailable(error: sqlite3.Error | OSError) -> Unavailable:
-    name = error.strerror if isinstance(error, OSError) else getattr(error, "sqlite_errorname", type(error).__name__)
-    return Unavailable(f"the job store cannot be used ({name})", mend="Is the disk full or broken?", retry_after=5)
