@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_pool import ATTEMPTS, SOON, FakePool, Gate, Slow, ended, runner_of, running, submitted
 from job_places import DOCUMENT, RESULT, a_job, added, opened
+from runner_fixtures import brisk_runner, only_asyncio, sqlite_store  # noqa: F401 - fixtures
 
 from pocai.errors import NoTimetable, Unavailable, WaitedTooLong, WorkerLost
 from pocai.inference.answers import Status
@@ -20,26 +20,6 @@ from pocai.server.sqlite_jobs import SQLiteJobs
 from pocai.server.workers import Progress, Task
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SQLiteJobs]:
-    sqlite = SQLiteJobs(tmp_path / "state")
-    async with opened(sqlite):
-        yield sqlite
-
-
-@pytest.fixture
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases and housekeeping at a hundred times their pace."""
-    monkeypatch.setattr("pocai.server.runner.LEASE", 0.3)
-    monkeypatch.setattr("pocai.server.runner.HOUSEKEEPING", 0.1)
-    monkeypatch.setattr("pocai.server.runner.IDLE", 0.05)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from fake_pool import SOON, FakePool, Gate, Slow, ended, runner_of, running, submitted
 from job_places import DOCUMENT, RESULT, a_job, added, look, opened
 from redis_server import redis_server
+from runner_fixtures import brisk_runner, only_asyncio, sqlite_store  # noqa: F401 - fixtures
 
 from pocai.errors import Unavailable
 from pocai.inference.answers import Status
@@ -21,26 +22,6 @@ from pocai.server.sqlite_jobs import SQLiteJobs
 from pocai.server.workers import Progress, Task
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SQLiteJobs]:
-    sqlite = SQLiteJobs(tmp_path / "state")
-    async with opened(sqlite):
-        yield sqlite
-
-
-@pytest.fixture
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases and housekeeping at a hundred times their pace."""
-    monkeypatch.setattr("pocai.server.runner.LEASE", 0.3)
-    monkeypatch.setattr("pocai.server.runner.HOUSEKEEPING", 0.1)
-    monkeypatch.setattr("pocai.server.runner.IDLE", 0.05)
 
 
 # --- stopping and starting again ---------------------------------------------------------------------------------
