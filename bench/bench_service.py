@@ -139,17 +139,18 @@ async def load(url: str, document: bytes, *, workers: int, seconds: float) -> No
 
 
 def memory(url: str, process: Process, document: bytes, *, count: int) -> None:
-    """Resident memory of service and reading processes after a tenth of the extractions and after all."""
-    first = 0
+    """Resident memory of service and reading processes: the most over each tenth of the extractions."""
+    tenth = max(1, count // 10)
+    peaks: list[int] = []
     with httpx.Client(base_url=url, timeout=PATIENCE) as client:
         for number in range(1, count + 1):
-            client.post("/v1/extractions", files={"file": ("week.png", document)}).raise_for_status()
-            if number == count // 10:
-                first = resident(process.popen.pid)
-            if number % max(1, count // 10) == 0:
-                print(f"memory: {number} extractions, {resident(process.popen.pid) / 2**20:.0f} MiB", flush=True)
-    last = resident(process.popen.pid)
-    print(f"memory: {last / first - 1:+.1%} from extraction {count // 10} to {count}")
+            client.post("/v1/extractions", files={"file": ("week", document)}).raise_for_status()
+            if number % tenth == 1 or tenth == 1:
+                peaks.append(0)
+            peaks[-1] = max(peaks[-1], resident(process.popen.pid))
+            if number % tenth == 0:
+                print(f"memory: {number} extractions, {peaks[-1] / 2**20:.0f} MiB", flush=True)
+    print(f"memory: {peaks[-1] / peaks[0] - 1:+.1%} from the first tenth to the last")
 
 
 def resident(pid: int) -> int:

@@ -257,6 +257,17 @@ def test_a_queued_and_a_running_job_are_cancelled(api: Caller) -> None:
     assert api("GET", f"/v1/extractions/{queued}").status_code == 404
 
 
+def test_cancelling_never_erases_a_result(api: Caller) -> None:
+    ahead, queued = api.submit(slow("ahead of what is cancelled")), api.submit(slow("to be cancelled"))
+    told = api("POST", f"/v1/extractions/{queued}/cancel")
+    assert (told.status_code, told.json()["status"]) == (200, "cancelled")
+    assert api("POST", f"/v1/extractions/{queued}/cancel").status_code == 409
+    assert api.until(ahead, "succeeded") == "succeeded"
+    late = api("POST", f"/v1/extractions/{ahead}/cancel")
+    assert (late.status_code, code(late)) == (409, "conflict")
+    assert api.status(ahead) == "succeeded"
+
+
 def test_a_request_that_waits_is_told_of_a_cancellation(api: Caller) -> None:
     document = slow("waited for")
     with concurrent.futures.ThreadPoolExecutor(1) as threads:

@@ -169,7 +169,8 @@ def test_a_job_is_handed_in_followed_exported_and_forgotten(connect: Connect, se
 
 def test_a_job_that_waits_can_be_cancelled_and_forgotten(connect: Connect, service: Running, week: Path) -> None:
     api = connect(service.url)
-    ahead, cancelled, deleted = (api.submit(week) for _ in range(3))
+    ahead, cancelled, deleted = api.submit(DEMO), api.submit(week), api.submit(week)  # the first takes its time
+    assert api.cancel(cancelled.id) is True
     assert api.cancel(cancelled.id) is True
     assert api.get(cancelled.id).status is Status.CANCELLED
     with pytest.raises(errors.Conflict):
@@ -178,6 +179,8 @@ def test_a_job_that_waits_can_be_cancelled_and_forgotten(connect: Connect, servi
     with pytest.raises(errors.NotFound):
         api.get(deleted.id)
     assert api.wait(ahead.id).status is Status.SUCCEEDED
+    assert api.cancel(ahead.id) is False
+    assert api.get(ahead.id).status is Status.SUCCEEDED
 
 
 def test_what_the_service_refuses_is_raised_here(connect: Connect, service: Running) -> None:

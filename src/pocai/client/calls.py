@@ -88,11 +88,12 @@ class Calls:
         yield from _follower(job_id, Patience(None, self.connection.retries, outage=OUTAGE)).follow()
 
     def cancel(self, job_id: str) -> Flow[bool]:
-        """Whether there was something to stop."""
+        """Whether it is cancelled now; one that has ended keeps its result."""
         patience = self._patience()
-        if (yield from self._get(job_id, patience)).status.final:
-            return False
-        yield from self._ask(Request("DELETE", _path(job_id)), patience)
+        try:
+            yield from self._ask(Request("POST", f"{_path(job_id)}/cancel"), patience)
+        except Conflict:  # it has ended; or the answer to an earlier attempt was lost
+            return (yield from self._get(job_id, patience)).status is Status.CANCELLED
         return True
 
     def delete(self, job_id: str) -> Flow[None]:

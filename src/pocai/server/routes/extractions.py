@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response, WebSocket
 from fastapi.security import SecurityScopes
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from pocai.errors import NotFound, PocaiError
+from pocai.errors import Conflict, NotFound, PocaiError
 from pocai.inference.answers import ExtractionJob, ExtractionResult
 from pocai.server.auth import Scope, authenticate, spoken_protocol
 from pocai.server.call import Call, CallDep
@@ -299,6 +299,22 @@ async def get(job: OwnJob, wish: WishDep, call: CallDep) -> Response:
     return await job_response(job, text=wish.text)
 
 
+@router.post(
+    "/extractions/{extraction_id}/cancel",
+    operation_id="cancelExtraction",
+    summary="Cancel an extraction",
+    response_model=ExtractionJob,
+    response_description="The job, cancelled.",
+    responses=problems(404, 409),
+)
+async def cancel(job: OwnJob, call: CallDep) -> Response:
+    """Stop one that is queued or running, and erase its document. One that has ended keeps its result: 409."""
+    if not await call.service.runner.cancel(job.id):
+        raise Conflict("the job has ended already", mend="Use its result, or erase it with DELETE")
+    call.record("extraction.cancel", job.id)
+    return await job_response(await find(call.service, job.tenant, job.id), text=False)
+
+
 @router.delete(
     "/extractions/{extraction_id}",
     status_code=204,
@@ -310,7 +326,10 @@ async def get(job: OwnJob, wish: WishDep, call: CallDep) -> Response:
     responses=problems(404),
 )
 async def delete(job: OwnJob, call: CallDep) -> None:
-    """One that is queued or running is cancelled; one that has ended is erased, with its document and its result."""
+    """One that is queued or running is cancelled; one that has ended is erased, with its document and its result.
+
+    Whoever wants to stop it and not to lose a result that comes at that moment, takes `…/cancel`.
+    """
     if not await call.service.runner.cancel(job.id):
         await call.service.store.delete(job.id)
     call.record("extraction.delete", job.id)
