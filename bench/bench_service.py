@@ -193,7 +193,8 @@ def main() -> None:
             overhead(process.url, document)
         if "load" in wanted:
             asyncio.run(load(process.url, document, workers=1, seconds=arguments.seconds))
-        if "memory" in wanted:
+    if "memory" in wanted:
+        with started(("POCAI_SERVER__WORKERS__RECYCLE_AFTER", "1000000")) as process:  # a fresh one would hide growth
             memory(process.url, process, document, count=arguments.count)
 
 
