@@ -1,6 +1,6 @@
-"""The service under load: what HTTP adds, what happens at twice its capacity, and whether memory grows.
+"""The service: what HTTP adds, what the host's steps take, what happens at twice its capacity, whether memory grows.
 
-    python bench/bench_service.py [overhead] [load] [memory] [--seconds 120] [--count 2000]
+    python bench/bench_service.py [overhead] [host] [load] [memory] [--seconds 120] [--count 2000]
 
 A service is started on loopback, with its defaults, and called from this process; nothing else should run meanwhile.
 Capacity is what one request after another for each reading process reaches; load arrives at random moments (Poisson).
@@ -120,6 +120,38 @@ def overhead(url: str, document: bytes, rounds: int = 15) -> None:
     print(f"overhead: in process {one:.3f} s, over HTTP {two:.3f} s: {1000 * (two - one):+.0f} ms, {two / one:.3f} x")
 
 
+def host(process: Process, document: bytes, rounds: int = 9) -> None:
+    """The four calls of the host application for one upload, and the same again, as its second attempt makes them."""
+    seconds: dict[str, list[float]] = {}
+    with httpx.Client(base_url=process.url, timeout=PATIENCE) as client:
+        for turn in range(rounds + WARM):
+            upload = process.uploads / f"{turn}.png"
+            upload.write_bytes(document + bytes([turn]))  # another content, so that it is read anew
+            for attempt in ("first", "second"):
+                for name, taken in host_steps(client, upload):
+                    if turn >= WARM:
+                        seconds.setdefault(f"{attempt} {name}", []).append(taken)
+    for name, times in seconds.items():
+        print(f"host, {name}: median {1000 * statistics.median(times):.0f} ms, slowest {1000 * max(times):.0f} ms")
+
+
+def host_steps(client: httpx.Client, upload: Path) -> Iterator[tuple[str, float]]:
+    """Name and seconds of each call, each with what the one before it answered."""
+
+    def call(path: str, body: dict[str, object]) -> tuple[dict[str, object], float]:
+        begin = time.perf_counter()
+        answer = client.post(path, json=body).raise_for_status()
+        return answer.json(), time.perf_counter() - begin
+
+    enhanced, taken = call("/preprocess/enhance", {"image_path": str(upload), "output_dir": str(upload.parent)})
+    yield "enhance", taken
+    picture = {"image_path": enhanced["enhanced_image_path"]}
+    words, taken = call("/ocr/process", picture)
+    yield "ocr", taken
+    yield "gate", call("/ocr/quality-gate", words)[1]
+    yield "extract", call("/ai/extract-async", {**picture, "provider": "claude"})[1]
+
+
 async def load(url: str, document: bytes, *, workers: int, seconds: float) -> None:
     """Half the capacity, then twice the capacity."""
     limits = httpx.Limits(max_connections=None)
@@ -181,16 +213,18 @@ def started(*environment: tuple[str, str]) -> Iterator[Process]:
 def main() -> None:
     """Run what is asked for; without arguments everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=[[], "overhead", "load", "memory"])
+    parser.add_argument("what", nargs="*", choices=[[], "overhead", "host", "load", "memory"])
     parser.add_argument("--seconds", type=float, default=120.0, help="length of the run at twice the capacity")
     parser.add_argument("--count", type=int, default=2000, help="extractions of the memory run")
     parser.add_argument("--document", type=Path, default=DEMO)
     arguments = parser.parse_args()
-    wanted = arguments.what or ["overhead", "load", "memory"]
+    wanted = arguments.what or ["overhead", "host", "load", "memory"]
     document = arguments.document.read_bytes()
     with started() as process:
         if "overhead" in wanted:
             overhead(process.url, document)
+        if "host" in wanted:
+            host(process, document)
         if "load" in wanted:
             asyncio.run(load(process.url, document, workers=1, seconds=arguments.seconds))
     if "memory" in wanted:

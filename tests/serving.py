@@ -104,6 +104,7 @@ class Process:
 
     url: str
     popen: subprocess.Popen[bytes]
+    uploads: Path
 
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit code."""
@@ -126,7 +127,7 @@ def service_process(folder: Path, port: int, environment: Mapping[str, str] | No
     with (folder / "service.log").open("ab") as log:
         popen = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     try:
-        process = Process(f"http://127.0.0.1:{port}", popen)
+        process = Process(f"http://127.0.0.1:{port}", popen, folder / "uploads")
         _until_ready(process)
         yield process
     finally:
