@@ -33,8 +33,6 @@ def job_for(document: bytes, order: Order, settings: Settings) -> Job:
         raise LimitExceeded(f"the document has {len(document)} bytes, more than {largest}", mend="Send a smaller file")
     if not document:
         raise UnreadableDocument("the document is empty", mend="Send the file itself")
-    longest = settings.server.request_seconds
-    seconds = longest if order.seconds is None else min(order.seconds, longest)
     now = time.time()
     sha256 = hashlib.sha256(document).hexdigest()
     return Job(
@@ -46,15 +44,18 @@ def job_for(document: bytes, order: Order, settings: Settings) -> Job:
         sha256=sha256,
         size=len(document),
         created=now,
-        deadline=now + (seconds if order.priority is not Priority.BACKLOG or order.seconds else _patient(settings)),
+        deadline=now + _seconds(order, settings),
         name=order.name,
         options={"engine": order.engine or settings.ocr_engine, **carrier()},
     )
 
 
-def _patient(settings: Settings) -> float:
-    """Seconds that a job without its own deadline may lie in the backlog: as long as its document is kept."""
-    return settings.server.retention_hours * 3600
+def _seconds(order: Order, settings: Settings) -> float:
+    """Seconds until a job is given up; without its own deadline one in the backlog may wait as long as it is kept."""
+    longest = settings.server.request_seconds
+    if order.seconds is not None:
+        return min(order.seconds, longest)
+    return settings.server.retention_hours * 3600 if order.priority is Priority.BACKLOG else longest
 
 
 def fingerprint(sha256: str, order: Order, settings: Settings) -> str:
