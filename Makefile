@@ -6,10 +6,10 @@ DEV := $(VENV)/.pocai-dev
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs bench clean
+.PHONY: help demo test check train-smoke format docs bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(CORE) ## read the bundled timetable, print its week, write out/demo.png and out/demo.ics
 	@$(BIN)/pocai extract src/pocai/assets/demo/demo.png -o out --format table --format overlay --format ics
@@ -24,6 +24,9 @@ check: $(DEV) ## everything that CI and pre-commit run: lint, format, types, lay
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
 
+train-smoke: $(DEV) ## train a very small recognizer to falling error rates, in about two minutes
+	@$(BIN)/pocai train ocr-student --recipe recipes/ocr-student-smoke.toml -o out/smoke
+
 format: $(DEV) ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -35,6 +38,8 @@ docs: $(DEV) ## renew what is generated in docs: the tree of modules, the API, t
 
 bench: $(DEV) ## speed and memory against RapidOCR with its defaults, on the same picture in the same run
 	@$(BIN)/python bench/bench_extract.py
+	@$(BIN)/python bench/bench_recognizers.py
+	@$(BIN)/python bench/bench_reading.py --lines 1000
 
 clean: ## remove results and caches, keep .venv
 	@rm -rf out build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -26,13 +26,22 @@ if [ ! -x "$venv/bin/python" ]; then
     fi
     "$python" -m venv "$venv"
 fi
-if [ -n "$extra" ] && ! command -v redis-server >/dev/null 2>&1; then # the tests start one of their own
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null
-    else
-        echo "The tests need redis-server. Install it (Debian: apt-get install redis-server; macOS: brew install redis)" >&2
+if [ -n "$extra" ]; then # the tests start a redis-server, and set made documents in many type faces
+    wanted=$(command -v redis-server >/dev/null 2>&1 || echo redis-server)
+    for font in $(grep -o '^fonts-[a-z0-9-]*' tools/fonts.txt); do
+        dpkg -s "$font" >/dev/null 2>&1 || wanted="$wanted $font"
+    done
+    if [ -n "$wanted" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "Installing what the tests need from Debian's packages (once)"
+        # shellcheck disable=SC2086 # a list of words
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+    elif [ -n "$wanted" ] && command -v dpkg >/dev/null 2>&1; then
+        echo "The tests need packages of Debian. Install them: sudo apt-get install --no-install-recommends $wanted" >&2
         exit 1
-    fi
+    elif ! command -v redis-server >/dev/null 2>&1; then
+        echo "The tests need redis-server. Install it (macOS: brew install redis)" >&2
+        exit 1
+    fi # without dpkg the type faces of tools/fonts.txt go into ~/.local/share/fonts by hand
 fi
 echo "Installing pocai$extra into $venv (once)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$extra"

@@ -12,7 +12,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs/ARCHITECTURE.md"
 BEGIN, END = "<!-- tree: make docs -->\n```\n", "```\n<!-- end of tree -->"
-ROOMS = ("cli", "server", "client", "inference", "evaluation", "models", "timetable", "documents")
+ROOMS = (
+    "cli",
+    "server",
+    "client",
+    "training",
+    "inference",
+    "synthetic",
+    "evaluation",
+    "models",
+    "timetable",
+    "documents",
+)
 WIDTH = 21
 
 
