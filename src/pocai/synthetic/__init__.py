@@ -1,0 +1,1 @@
+"""Made documents with the truth about them: schools, timetables, layouts, type faces, damage."""
