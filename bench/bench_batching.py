@@ -27,7 +27,7 @@ from pocai.documents.straighten import straighten
 from pocai.models.artefact import open_session, usable_threads
 from pocai.models.detector import PPOCRDetector
 from pocai.models.lines import crop, tall
-from pocai.models.recognizer import HEIGHT, NARROWEST, STEP, WEIGHTS
+from pocai.models.ppocr_recognizer import HEIGHT, NARROWEST, STEP, WEIGHTS
 
 DEMO = Path(__file__).parents[1] / "src/pocai/assets/demo/demo.png"
 SIZES = (1, 2, 4, 8, 16)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tone_network import student
 
+import pocai
 from pocai.documents.page import Box, Page
 from pocai.errors import ModelError, UnknownModel
 from pocai.inference.ocr_service import OCRService
-from pocai.models import catalog, detector, recognizer
+from pocai.models import catalog, detector, ppocr_recognizer
 from pocai.models.artefact import Artefact, open_session, usable_threads
 from pocai.models.tesseract import lines_of, quarter_turns
 
@@ -26,18 +28,60 @@ TABLE = """level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\tw
 def test_the_default_engine_is_installed_with_its_hashes() -> None:
     models = {model.name: model for model in catalog.describe()}
     assert models["ppocr"].installed
-    assert dict(models["ppocr"].files)["PP-OCRv6_rec_small.onnx"] == recognizer.WEIGHTS.sha256
+    assert dict(models["ppocr"].files)["PP-OCRv6_rec_small.onnx"] == ppocr_recognizer.WEIGHTS.sha256
     assert all(model.licence and model.version for model in models.values())
 
 
-@pytest.mark.parametrize("weights", [detector.WEIGHTS, recognizer.WEIGHTS])
+@pytest.mark.parametrize("weights", [detector.WEIGHTS, ppocr_recognizer.WEIGHTS])
 def test_the_weights_on_disk_are_the_tested_ones(weights: Artefact) -> None:
     assert weights.verified().suffix == ".onnx"
 
 
-def test_an_unknown_engine_is_refused_at_once_with_the_known_names() -> None:
-    with pytest.raises(UnknownModel, match=r"'clairvoyance'.*ppocr"):
-        OCRService("clairvoyance")
+@pytest.mark.parametrize("name", ["clairvoyance", "student:", "ppocr:/weights", ":/weights", ""])
+def test_an_unknown_engine_is_refused_at_once_with_the_known_names(name: str) -> None:
+    with pytest.raises(
+        UnknownModel,
+        match=rf"'{name}'.*cascade, cascade:FOLDER, ppocr, student, student:FOLDER, tesseract, trocr:FOLDER",
+    ):
+        OCRService(name)
+
+
+@pytest.mark.parametrize("name", ["cascade", "student"])
+def test_our_own_models_are_named_by_their_card_or_not_installed(name: str) -> None:
+    model = {each.name: each for each in catalog.describe()}[name]
+    shipped = (Path(pocai.__file__).parent / "assets/models/student.json").is_file()
+    assert model.installed is shipped
+    assert ("student.onnx" in dict(model.files)) is shipped
+    assert (catalog.ABSENT in model.version) is not shipped
+    assert dict(model.files)["PP-OCRv6_det_small.onnx"] == detector.WEIGHTS.sha256
+    assert ("PP-OCRv6_rec_small.onnx" in dict(model.files)) is (name == "cascade")
+    assert all(artefact.verified() for artefact in catalog.entry(name).artefacts)
+
+
+@pytest.mark.parametrize("name", ["cascade", "student"])
+def test_weights_of_ones_own_are_read_from_their_folder(tmp_path: Path, name: str) -> None:
+    student(tmp_path)
+    engine = catalog.engine(f"{name}:{tmp_path}", threads=1)
+    assert engine.name == name
+    page = Page(1, 80.0, 80.0, image=np.full((80, 80, 3), 255, np.uint8))
+    assert engine.read(page).lines == ()
+
+
+def test_a_folder_is_looked_at_when_the_engine_is_made(tmp_path: Path) -> None:
+    assert catalog.entry(f"student:{tmp_path}").version
+    with pytest.raises(ModelError, match=r"model card student\.json cannot be read"):
+        catalog.engine(f"student:{tmp_path}")
+
+
+def test_a_trocr_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        catalog.engine(f"trocr:{tmp_path}", threads=1)
+
+
+def test_a_student_without_a_threshold_makes_no_cascade(tmp_path: Path) -> None:
+    student(tmp_path, threshold=None)
+    with pytest.raises(ModelError, match=r"names no threshold.*engine student"):
+        catalog.engine(f"cascade:{tmp_path}")
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ from pocai.documents.page import Box, Line, Page, Quad, Rule
 from pocai.documents.straighten import turn
 from pocai.errors import InputError
 from pocai.inference.ocr_service import OCRService
+from pocai.models.ctc import decode
 from pocai.models.lines import bands, crop, cut, in_reading_order, turned
 from pocai.models.ppocr import PPOCREngine
+from pocai.models.ppocr_recognizer import Alphabet
 from pocai.models.protocols import OCRResult, Reading
-from pocai.models.recognizer import Alphabet, decode
 
 FONT = Path(pocai.__file__).parent / "assets" / "fonts" / "Vera.ttf"
 Picture = NDArray[np.uint8]
@@ -75,6 +76,7 @@ def upright(service: OCRService) -> OCRResult:
 def test_every_word_is_read_with_its_accents(upright: OCRResult) -> None:
     assert sorted(word.text for word in upright.words) == WORDS
     assert upright.engine == "ppocr"
+    assert upright.readers == {"ppocr": len(upright.lines)}
 
 
 def test_text_comes_in_rows_from_left_to_right(upright: OCRResult) -> None:

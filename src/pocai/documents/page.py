@@ -119,7 +119,8 @@ class Line:
     ``angle`` is the reading direction in degrees, clockwise: 0 left to right, 90 top to bottom, 270 bottom to top.
     ``confidence`` is the recognizer's own score from 0 to 1 (not a calibrated probability), None for native text.
     ``size`` is the em of the writing in page units; ``weight`` the thickness of its strokes as a share of the em (0.0:
-    not measured); ``color`` the ink, where it is known.
+    not measured); ``color`` the ink, where it is known; ``reader`` names the recognizer that read it ("" for native
+    text).
     """
 
     text: str
@@ -132,6 +133,7 @@ class Line:
     bold: bool = False
     color: Color | None = None
     weight: float = 0.0
+    reader: str = ""
 
     @property
     def box(self) -> Box:

@@ -45,6 +45,7 @@ class ReadLine(Answer):
     box: Box
     angle: float = 0.0
     confidence: float | None = Field(None, ge=0, le=1)
+    reader: str | None = Field(None, description="recognizer that read the line; null for text of the document itself")
     words: tuple[ReadWord, ...] = ()
 
 
@@ -249,6 +250,7 @@ def _line(line: Line, page: Page) -> ReadLine:
         box=on_source(line.box, page.to_source),
         angle=line.angle,
         confidence=line.confidence,
+        reader=line.reader or None,
         words=tuple(
             ReadWord(text=word.text, box=on_source(word.box, page.to_source), confidence=word.confidence)
             for word in words

@@ -87,7 +87,9 @@ def bands(image: Image, quad: Quad) -> tuple[Quad, ...]:
 def line_of(reading: Reading, quad: Quad, angle: int) -> Line:
     """A reading as a line of the page, each word with the upright box around its part of the quad."""
     words = tuple(Word(text, _part(quad, start, end).box, score) for text, score, start, end in reading.words)
-    return Line(reading.text, quad, float(angle), reading.confidence, words=words, size=_height(quad))
+    return Line(
+        reading.text, quad, float(angle), reading.confidence, words=words, size=_height(quad), reader=reading.reader
+    )
 
 
 def cut(quad: Quad, rules: Iterable[Rule]) -> tuple[Quad, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -27,12 +28,15 @@ class Reading:
     """One recognized line crop.
 
     ``confidence`` is the mean score of its characters, 0 to 1; ``words`` holds, for each word, its text, its score
-    and its extent along the crop as shares of the crop's width (start, end; 0 to 1).
+    and its extent along the crop as shares of the crop's width (start, end; 0 to 1). ``probability`` is the calibrated
+    probability that the whole line is right, None where the recognizer has none; ``reader`` names the recognizer.
     """
 
     text: str
     confidence: float
     words: tuple[tuple[str, float, float, float], ...] = ()
+    probability: float | None = None
+    reader: str = ""
 
 
 class Recognizer(Protocol):
@@ -63,6 +67,11 @@ class OCRResult:
         letters = sum(count for count, _ in scored)
         confidence = sum(count * score for count, score in scored) / letters if letters else 0.0
         return cls(" ".join(word.text for word in words), confidence, words, tuple(lines), engine)
+
+    @property
+    def readers(self) -> Mapping[str, int]:
+        """How many lines each recognizer read, the busiest first; empty where lines do not say who read them."""
+        return dict(Counter(line.reader for line in self.lines if line.reader).most_common())
 
 
 class OCREngine(Protocol):

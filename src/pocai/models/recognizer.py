@@ -1,14 +1,19 @@
-"""Reads line crops: a convolution-attention network with CTC (Graves et al. 2006), masked to Latin script."""
+"""The student at work: our own compact CTC recognizer, on ONNX Runtime, with a calibrated probability for each line."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from pocai.errors import ModelError
 from pocai.models.artefact import Artefact, open_session, usable_threads
+from pocai.models.card import ModelCard, card_file
+from pocai.models.ctc import decode
+from pocai.models.line_image import batch_of, line_image
 from pocai.models.protocols import Reading
 
 if TYPE_CHECKING:
@@ -18,147 +23,125 @@ if TYPE_CHECKING:
     Image = NDArray[np.uint8]
     Scores = NDArray[np.float32]
 
-WEIGHTS = Artefact(
-    package="rapidocr",
-    path="models/PP-OCRv6_rec_small.onnx",
-    sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-    licence="Apache-2.0",
-)
-HEIGHT = 48  # pixels; the network was trained on lines of this height
-STEP = 8  # pixels of a line for which the network gives one vector of scores
-NARROWEST = 64  # pixels; narrower lines are padded
-WIDEST = 3200  # pixels; a longer line is squeezed
-ALPHABET = (
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿŒœŠšŽžŸĆćČčŁłŃńŚśŞşĞğİıŘřŮůŐőŰűĄąĘęŻżŹź"
-    "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-    "¡¿§°ªº²³¹½¼¾±×÷·•–—…‘’“”«»€£¥¢©®™→←↑↓✓✔★☆●○■□▪"
-)
-# Glyphs that look the same and are folded onto one letter of the alphabet.
-TWINS = {
-    "－": "-",
-    "−": "-",
-    "‐": "-",
-    "‑": "-",
-    "―": "—",
-    "・": "·",
-    "⋅": "·",
-    "∙": "·",
-    "、": ",",
-    "。": ".",
-    "│": "|",
-}
+PACKAGE = "pocai"
+SHIPPED = "assets/models/student.onnx"
+INPUT = "lines"
+# Widths are rounded up to multiples of about an eighth of themselves: few sizes, so that batches fill, little padding.
+FINENESS = 8  # parts into which the next lower power of two is cut
+BATCH_LINES = 8  # more lines at once save no time …
+BATCH_WIDTH = 1280  # … nor do more pixels of width: what is worked on no longer fits the processor's cache
 
 
-class Alphabet:
-    """Which of the network's classes stand for which letter: class 0 is the CTC blank, the last one the space."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A line image ``(48, w)`` and the width to which it is padded."""
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        import numpy as np
-
-        wanted = {letter: number for number, letter in enumerate(("", " ", *ALPHABET))}
-        pairs = [(0, 0), (1, len(classes) + 1)]
-        for number, letter in enumerate(classes, start=1):
-            target = wanted.get(TWINS.get(letter, letter), wanted.get(unicodedata.normalize("NFKC", letter)))
-            if target is not None:
-                pairs.append((target, number))
-        pairs.sort()
-        targets = [target for target, _ in pairs]
-        self.letters = tuple(letter for letter, number in wanted.items() if number in set(targets))
-        self._columns = np.array([column for _, column in pairs])
-        self._starts = np.array([at for at, target in enumerate(targets) if at == 0 or target != targets[at - 1]])
-
-    def fold(self, probabilities: Scores) -> Scores:
-        """Probabilities ``(N, T, classes)`` as ``(N, T, letters)``; twins are added up, other scripts left out."""
-        import numpy as np
-
-        folded: Scores = np.add.reduceat(probabilities[:, :, self._columns], self._starts, axis=2)
-        return folded
+    image: Image
+    padded: int
 
 
-class PPOCRRecognizer:
-    """The recognizer of PP-OCRv6 (small), kept to Latin letters. Safe to call from several threads.
+class StudentRecognizer:
+    """Reads line crops with a student network; safe to call from several threads.
 
-    Lines run side by side, each alone on one thread: batches of them save no time, and alone a line needs no
-    padding and reads the same in whatever company it comes.
-    Raises ModelError when its weights are missing, altered, or carry no alphabet.
+    ``weights`` is an ONNX file with its card (.json) beside it, the shipped one where none is named. ``threads`` is the
+    number of cores it may keep busy, 0 for all usable ones. A line is padded to a width that depends on it alone and
+    batched with lines of that width: it reads the same in whatever company it comes.
+    Raises ModelError when weights or card are missing, altered, or do not fit each other.
     """
 
-    def __init__(self, threads: int = 0) -> None:
-        self._threads = usable_threads(threads)
-        self._session = open_session(WEIGHTS.verified(), 1)
-        classes = self._session.get_modelmeta().custom_metadata_map.get("character", "").split("\n")
-        if len(classes) < len(ALPHABET):
-            raise ModelError(f"{WEIGHTS.path} names only {len(classes)} characters", mend="Reinstall rapidocr.")
-        self._alphabet = Alphabet(classes)
+    name = "student"
 
-    def recognize(self, crops: Sequence[Image]) -> list[Reading]:
-        """One `Reading` for each crop (RGB ``(h, w, 3)`` uint8, upright), in order; same pixels are read once."""
+    def __init__(self, threads: int = 0, weights: Path | None = None) -> None:
+        self.card = shipped_card() if weights is None else ModelCard.read(card_file(weights))
+        file = shipped_weights(self.card).verified() if weights is None else self.card.verified(weights)
+        self._threads = usable_threads(threads)
+        self._session = open_session(file, 1)
+        self._check()
+
+    def recognize(self, crops: Sequence[Image], *, run_options: Any = None) -> list[Reading]:
+        """One `Reading` for each crop (RGB ``(h, w, 3)`` uint8, upright), in order; same pixels are read once.
+
+        ``run_options`` (`onnxruntime.RunOptions`) hold for this call alone: with an adapter added to them, it reads.
+        """
         keys = [(crop.shape, crop.tobytes()) for crop in crops]
         unique = dict(zip(keys, crops, strict=True))
-        widest_first = sorted(unique, key=lambda key: -key[0][1] / max(1, key[0][0]))
         with ThreadPoolExecutor(self._threads) as pool:
-            readings = dict(zip(widest_first, pool.map(lambda key: self._read(unique[key]), widest_first), strict=True))
-        return [readings[key] for key in keys]
+            over = map if self._threads == 1 else pool.map  # a pool of one would only hand lines to and fro
+            prepared = list(over(self._prepared, unique.values()))
+            batches = list(_batches([line.padded for line in prepared]))
+            lines = ([prepared[number] for number in batch] for batch in batches)
+            done = list(over(lambda batch: self._read(batch, run_options), lines))
+        names = list(unique)
+        read = {
+            names[number]: reading
+            for batch, readings in zip(batches, done, strict=True)
+            for number, reading in zip(batch, readings, strict=True)
+        }
+        return [read[key] for key in keys]
 
-    def _read(self, crop: Image) -> Reading:
-        if not crop.size:
-            return Reading("", 0.0)
-        tensor, width = _tensor(crop)
-        scores = self._alphabet.fold(self._session.run(None, {"x": tensor})[0])
-        return decode(scores[0], self._alphabet.letters, width / STEP)
+    def log_probabilities(self, crops: Sequence[Image], *, run_options: Any = None) -> list[Scores]:
+        """Natural log-probabilities ``(T, classes)`` of the steps that each crop fills, for fitting a calibration."""
+        prepared = [self._prepared(crop) for crop in crops]
+        return [self._scores([line], run_options)[0] for line in prepared]
+
+    def _prepared(self, crop: Image) -> _Prepared:
+        image = line_image(crop)
+        return _Prepared(image, padded_width(image.shape[1], self.card.multiple))
+
+    def _scores(self, lines: Sequence[_Prepared], run_options: Any) -> list[Scores]:
+        """Log-probabilities of lines that are padded to one width."""
+        batch = batch_of([line.image for line in lines], lines[0].padded)
+        (scores,) = self._session.run(None, {INPUT: batch}, run_options)
+        return [each[: -(-line.image.shape[1] // self.card.step)] for each, line in zip(scores, lines, strict=True)]
+
+    def _read(self, lines: Sequence[_Prepared], run_options: Any) -> list[Reading]:
+        scores = self._scores(lines, run_options)
+        return [self._reading(each, line.image.shape[1]) for each, line in zip(scores, lines, strict=True)]
+
+    def _reading(self, scores: Scores, width: int) -> Reading:
+        import numpy as np
+
+        read = decode(np.exp(scores), self.card.classes, width / self.card.step)
+        sure = None if self.card.calibration is None else self.card.calibration.probability(scores)
+        return replace(read, probability=sure, reader=self.name)
+
+    def _check(self) -> None:
+        """Raises ModelError when the network does not take and give what its card says."""
+        import numpy as np
+
+        blank = np.full((1, 1, self.card.height, 4 * self.card.multiple), 255, np.uint8)
+        want = (1, 4 * self.card.multiple // self.card.step, len(self.card.classes))
+        try:
+            given = self._session.run(None, {INPUT: blank})[0].shape
+        except Exception as error:  # ONNX Runtime raises bare C++ errors of many kinds
+            what = f"{self.card.name} does not take {INPUT} (N, 1, {self.card.height}, W) of 8 bits"
+            raise ModelError(what, mend="Export it again.") from error
+        if given != want:
+            what = f"{self.card.name} gives scores of shape {given} where its card says {want}"
+            raise ModelError(what, mend="Keep weights and card of one export together.")
 
 
-def decode(scores: Scores, letters: Sequence[str], steps: float) -> Reading:
-    """The best path through CTC ``scores`` ``(T, letters)``; the line itself fills the first ``steps`` of them.
-
-    Class 0 is the blank. Equal neighbours are one letter, whose score is the highest of the run.
-    """
-    best = scores.argmax(axis=1)
-    marks: list[tuple[str, float, float]] = []  # letter, score, middle of its run in steps
-    start = 0
-    for end in range(1, len(best) + 1):
-        if end < len(best) and best[end] == best[start]:
-            continue
-        if best[start] != 0:
-            letter = int(best[start])
-            marks.append((letters[letter], float(scores[start:end, letter].max()), (start + end) / 2))
-        start = end
-    words = tuple(_word(group, steps) for group in _groups(marks))
-    printed = [score for letter, score, _ in marks if letter != " "]
-    text = " ".join(word[0] for word in words)
-    return Reading(text, sum(printed) / len(printed) if printed else 0.0, words)
+def shipped_card() -> ModelCard:
+    """The card of the student that comes with this package. Raises ModelError when it is missing or not a card."""
+    return ModelCard.read(Artefact(PACKAGE, card_file(PurePosixPath(SHIPPED)).as_posix(), "", "").file)
 
 
-def _groups(marks: Iterable[tuple[str, float, float]]) -> list[list[tuple[str, float, float]]]:
-    """Letters between spaces."""
-    groups: list[list[tuple[str, float, float]]] = [[]]
-    for mark in marks:
-        if mark[0] == " ":
-            groups.append([])
-        else:
-            groups[-1].append(mark)
-    return [group for group in groups if group]
+def shipped_weights(card: ModelCard) -> Artefact:
+    """The student that comes with this package, by its card."""
+    return Artefact(PACKAGE, SHIPPED, card.sha256, card.licence)
 
 
-def _word(marks: Sequence[tuple[str, float, float]], steps: float) -> tuple[str, float, float, float]:
-    """Text, mean score, and the start and end of a word as shares of the line."""
-    first, last = marks[0][2], marks[-1][2]
-    half = (last - first) / (len(marks) - 1) / 2 if len(marks) > 1 else 1.0
-    start, end = max(0.0, (first - half) / steps), min(1.0, (last + half) / steps)
-    return "".join(mark[0] for mark in marks), sum(mark[1] for mark in marks) / len(marks), min(start, end), end
+def padded_width(width: int, multiple: int) -> int:
+    """The least multiple of a bucket's step that holds ``width`` pixels: steps grow with the width, at most a sixth."""
+    step = max(multiple, (1 << (width.bit_length() - 1)) // FINENESS)
+    step = -(-step // multiple) * multiple
+    return -(-width // step) * step
 
 
-def _tensor(crop: Image) -> tuple[Scores, int]:
-    """A crop as the network was trained on, and its width there: 48 pixels high, BGR, -1 to 1, grey to its right."""
-    import cv2
-    import numpy as np
-
-    height, width = crop.shape[:2]
-    wide = max(STEP, min(WIDEST, round(width * HEIGHT / height)))
-    scaled = cv2.resize(crop, (wide, HEIGHT), interpolation=cv2.INTER_AREA if height > 2 * HEIGHT else cv2.INTER_CUBIC)
-    tensor = np.zeros((1, 3, HEIGHT, max(NARROWEST, -(-wide // STEP) * STEP)), np.float32)
-    tensor[0, :, :, :wide] = scaled[:, :, ::-1].transpose(2, 0, 1)
-    tensor[0, :, :, :wide] *= 2 / 255
-    tensor[0, :, :, :wide] -= 1
-    return tensor, wide
+def _batches(widths: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of lines of one width each, the widest first, so that no thread begins with the longest work last."""
+    order = sorted(range(len(widths)), key=lambda number: -widths[number])
+    for width, group in groupby(order, key=lambda number: widths[number]):
+        numbers = list(group)
+        size = max(1, min(BATCH_LINES, BATCH_WIDTH // width))
+        yield from (numbers[start : start + size] for start in range(0, len(numbers), size))

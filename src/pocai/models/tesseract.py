@@ -101,7 +101,7 @@ def _line(rows: Iterable[Mapping[str, str]]) -> Line:
     box = Box.around(word.box for word in words)
     confidence = sum(word.confidence or 0.0 for word in words) / len(words)
     text = " ".join(word.text for word in words)
-    return Line(text, Quad.of(box), confidence=confidence, words=words, size=box.height)
+    return Line(text, Quad.of(box), confidence=confidence, words=words, size=box.height, reader="tesseract")
 
 
 def _box(row: Mapping[str, str]) -> Box:

@@ -1,0 +1,162 @@
+"""LoRA adapters (Hu et al. 2022, arXiv:2106.09685) of the student: one network in memory, another style for each call.
+
+An adapter is a folder with ``adapter.safetensors`` (the trained matrices, as PEFT names them), its card
+``adapter.json``, and ``adapter.onnx_adapter`` (the matrices for ONNX Runtime, scaled). The graph of an adaptable
+student has the matrices as inputs whose defaults have rank 0: without an adapter it computes what the plain student
+does, and adapters of any rank fit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from pocai.errors import ModelError
+from pocai.models.adapter_card import AdapterCard, verified
+from pocai.models.protocols import Reading, Recognizer
+from pocai.models.recognizer import StudentRecognizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.uint8]
+    Matrices = Mapping[str, NDArray[np.float32]]
+
+TENSORS, RUNTIME = "adapter.safetensors", "adapter.onnx_adapter"
+BASE_KEY = "base_sha256"  # under which an adaptable graph names the weights that it was made from
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapter:
+    """An adapter in memory.
+
+    ONNX Runtime's `RunOptions` do not keep an adapter alive that is added to them: whoever runs a session with
+    `options` must hold this object until the run is over.
+    """
+
+    card: AdapterCard
+    loaded: Any
+
+    def options(self) -> Any:
+        """New `onnxruntime.RunOptions` with this adapter, for one call."""
+        from onnxruntime import RunOptions
+
+        options = RunOptions()
+        options.add_active_adapter(self.loaded)
+        return options
+
+
+class AdaptableStudent(StudentRecognizer):
+    """A student whose graph takes adapters; safe to call from several threads, each with an adapter of its own.
+
+    ``weights`` is the file that `pocai.training.adaptable.export_adaptable` wrote, with its card (.json) beside it.
+    At most ``held`` adapters stay in memory; the one that was not used for the longest time goes.
+    Raises ModelError as `StudentRecognizer` does, and for a graph that takes no adapters.
+    """
+
+    def __init__(self, weights: Path, threads: int = 0, held: int = 32) -> None:
+        super().__init__(threads, weights)
+        self.base_sha256: str = self._session.get_modelmeta().custom_metadata_map.get(BASE_KEY, "")
+        self._places = {each.name: tuple(each.shape) for each in self._session.get_overridable_initializers()}
+        if not self.base_sha256 or not self._places:
+            raise ModelError(f"{weights.name} takes no adapters", mend="Export it with export_adaptable.")
+        self._most = held
+        self._held: OrderedDict[str, Adapter] = OrderedDict()
+        self._lock = Lock()
+
+    def adapter(self, folder: Path) -> Adapter:
+        """The adapter in a folder; beyond its card, read from disk only where it is new or was changed.
+
+        Raises ModelError when it is missing, altered, has no place in the graph, or belongs to other base weights.
+        """
+        card = AdapterCard.read(folder)
+        card.check_base(self.base_sha256)
+        with self._lock:
+            held = self._held.pop(card.sha256, None) or Adapter(card, self._loaded(card, folder / RUNTIME))
+            self._held[card.sha256] = held
+            if len(self._held) > self._most:
+                self._held.popitem(last=False)
+        return held
+
+    def adapted(self, crops: Sequence[Image], adapter: Adapter) -> list[Reading]:
+        """As `recognize`, with an adapter, which is named in each reading.
+
+        Probabilities are still calibrated on what the base reads.
+        """
+        readings = self.recognize(crops, run_options=adapter.options())
+        return [replace(reading, reader=f"{self.name}+{adapter.card.name}") for reading in readings]
+
+    def _loaded(self, card: AdapterCard, file: Path) -> Any:
+        """ONNX Runtime's adapter in a file, of which every matrix has its place in the graph."""
+        from onnxruntime import AdapterFormat, LoraAdapter
+
+        verified(file, card.sha256)
+        loaded = LoraAdapter()
+        try:
+            matrices = AdapterFormat.read_adapter(str(file)).get_parameters()
+            loaded.Load(str(file))
+        except RuntimeError as error:
+            raise ModelError(f"{file.name} is no adapter of ONNX Runtime", mend="Train the adapter again.") from error
+        for name, value in matrices.items():
+            if not _fits(tuple(value.shape()), self._places.get(name, ())):
+                what = f"adapter {card.name} has {name} {tuple(value.shape())}, for which the network has no place"
+                raise ModelError(what, mend="Export the adaptable student with branches beside the adapter's targets.")
+        return loaded
+
+
+class AdaptableRecognizer:
+    """The plain recognizer, and beside it an adaptable one, loaded when an adapter is first asked for; then shared.
+
+    ``plain`` reads whatever comes without an adapter. Safe to call from several threads.
+    """
+
+    def __init__(self, plain: Recognizer, weights: Path, threads: int = 0) -> None:
+        self._plain = plain
+        self._load: Callable[[], AdaptableStudent] = partial(AdaptableStudent, weights, threads)
+        self._adaptable: AdaptableStudent | None = None
+        self._lock = Lock()
+
+    def recognize(self, crops: Sequence[Image], *, adapter: Path | None = None) -> list[Reading]:
+        """One `Reading` for each crop; ``adapter`` is the folder of the adapter that they are read with.
+
+        Raises ModelError where the adapter cannot be used (see `AdaptableStudent.adapter`).
+        """
+        if adapter is None:
+            return self._plain.recognize(crops)
+        student = self.adaptable
+        return student.adapted(crops, student.adapter(adapter))
+
+    @property
+    def adaptable(self) -> AdaptableStudent:
+        """The student that takes adapters."""
+        with self._lock:
+            if self._adaptable is None:
+                self._adaptable = self._load()
+            return self._adaptable
+
+
+def write_runtime_adapter(matrices: Matrices, file: Path) -> Path:
+    """Write matrices as an adapter of ONNX Runtime; names are those of the graph's inputs. Appears whole or not."""
+    from onnxruntime import AdapterFormat, OrtValue
+
+    adapter = AdapterFormat()
+    adapter.set_adapter_version(_VERSION)
+    adapter.set_model_version(_VERSION)
+    adapter.set_parameters({name: OrtValue.ortvalue_from_numpy(value) for name, value in matrices.items()})
+    draft = file.with_suffix(".draft")
+    adapter.export_adapter(str(draft))
+    draft.replace(file)  # a running service may have the old file mapped into its memory
+    return file
+
+
+def _fits(shape: tuple[int, ...], place: tuple[int | str, ...]) -> bool:
+    """Whether a matrix has the shape of its place, in which a name stands for any size."""
+    alike = (isinstance(size, str) or size == have for have, size in zip(shape, place, strict=False))
+    return len(shape) == len(place) and all(alike)
