@@ -1,0 +1,1 @@
+"""Training: one loop, a task per model, recipes. Needs the extra ``train``."""

@@ -1,0 +1,1 @@
+"""The OCR models: teacher, student, adapters."""

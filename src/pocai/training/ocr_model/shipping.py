@@ -1,0 +1,141 @@
+"""From a finished run to a student that can be served: ONNX, 8 bits where they cost nothing, calibration, card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rapidfuzz.distance import Levenshtein
+
+from pocai.models.card import ModelCard, card_file
+from pocai.models.ctc import CLASSES
+from pocai.models.line_image import HEIGHT, line_image
+from pocai.models.protocols import Recognizer
+from pocai.models.recognizer import StudentRecognizer
+from pocai.models.student_network import MULTIPLE, STEP, StudentConfig, StudentNetwork
+from pocai.training import checkpoints
+from pocai.training.ocr_model.calibrate import calibrated, judge
+from pocai.training.ocr_model.export import export, quantise
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pocai.training.datasets import Line
+
+ALLOWED_LOSS = 0.0005  # of the character error rate, for the variant with 8 bits to be taken
+EXAMPLES = 200  # lines from which the ranges of the 8 bits are measured
+TOLERANCE = 0.002  # share of lines by which the cascade may be worse than the better of its two readers
+HELD_OUT = 9_100_000  # first seed of the made pages whose lines calibrate
+CALIBRATED = 60  # of them
+FEWEST = 40  # right lines, and wrong ones, that a calibration needs
+TAKEN = 512  # lines that are read at once when accuracy is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """What is known of a student beside its weights: the version it gets, its data, its recipe and its metrics."""
+
+    version: str
+    recipe: Mapping[str, Any]
+    data_sha256: str | None
+    metrics: Mapping[str, Mapping[str, float]]
+    trained_on: str
+    limits: tuple[str, ...] = ()
+
+
+def shipped(weights: Path, folder: Path, version: str, data_sha256: str | None = None) -> Path:
+    """Everything at once for a run's ``best.safetensors``: export, 8 bits, calibration, threshold, card.
+
+    The lines for it are cut from made pages of seeds that are never trained on, in the same type faces.
+    """
+    from pocai.models.detector import PPOCRDetector
+    from pocai.models.ppocr_recognizer import PPOCRRecognizer
+    from pocai.training.page_lines import page_lines
+
+    held = checkpoints.read(weights)
+    detector = PPOCRDetector()
+    lines = [line for seed in range(CALIBRATED) for line in page_lines(HELD_OUT + seed, detector)]
+    about = Student(
+        version=version,
+        recipe=held.state["recipe"],
+        data_sha256=data_sha256,
+        metrics={"validation": {key: value for key, value in held.state["metrics"].items() if key != "score"}},
+        trained_on="made text lines (`pocai synth lines`); no line of a real document",
+    )
+    file = write_student(trained_network(weights), folder, about, lines)
+    calibrate(file, PPOCRRecognizer(), lines)
+    return file
+
+
+def trained_network(weights: Path) -> nn.Module:
+    """The network of a run's ``best.safetensors``, whose card says how it is built. Raises ModelError."""
+    held = checkpoints.read(weights)
+    network = StudentNetwork(StudentConfig.model_validate(held.state["recipe"]["model"]))
+    checkpoints.load_network(network, held.tensors, str(weights))
+    return network.eval()
+
+
+def write_student(network: nn.Module, folder: Path, about: Student, lines: Sequence[Line]) -> Path:
+    """Export a network to ``folder/student.onnx`` with its card; the 8-bit variant where it reads ``lines`` as well.
+
+    ``lines`` are ones that the network was not trained on; half of them give the ranges of the 8 bits.
+    """
+    whole = export(network, folder / "student-float.onnx")
+    small = quantise(whole, folder / "student.onnx", [line_image(line.image) for line in lines[::2][:EXAMPLES]])
+    for file in (whole, small):
+        _card(file, about).write(card_file(file))
+    rates = [error_rate(StudentRecognizer(weights=file), lines[1::2]) for file in (whole, small)]
+    if rates[1] > rates[0] + ALLOWED_LOSS:
+        whole.replace(small)
+        _card(small, about).write(card_file(small))
+    return small
+
+
+def calibrate(file: Path, teacher: Recognizer, lines: Sequence[Line], tolerance: float = TOLERANCE) -> ModelCard:
+    """Fit the probability that a line is right, choose the cascade's threshold, and write both into the card.
+
+    The even lines fit the calibration, the odd ones choose the threshold. A student that reads next to nothing, or
+    everything, gets neither: there is nothing to tell apart.
+    """
+    student = StudentRecognizer(weights=file)
+    right = sum(
+        read.text == line.text
+        for read, line in zip(student.recognize([line.image for line in lines]), lines, strict=True)
+    )
+    if min(right, len(lines) - right) < FEWEST:
+        return student.card
+    card = calibrated(student.card, judge(lines, student, teacher), tolerance)
+    card.write(card_file(file))
+    return card
+
+
+def error_rate(recognizer: Recognizer, lines: Sequence[Line]) -> float:
+    """Character error rate: edits (Levenshtein) over the letters of the truth."""
+    edits = letters = 0
+    for start in range(0, len(lines), TAKEN):
+        some = lines[start : start + TAKEN]
+        for line, reading in zip(some, recognizer.recognize([line.image for line in some]), strict=True):
+            edits += Levenshtein.distance(reading.text, line.text)
+            letters += len(line.text)
+    return edits / max(1, letters)
+
+
+def _card(file: Path, about: Student) -> ModelCard:
+    return ModelCard(
+        name="student",
+        version=about.version,
+        licence="MIT",
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        classes=CLASSES,
+        step=STEP,
+        height=HEIGHT,
+        multiple=MULTIPLE,
+        recipe=about.recipe,
+        data_sha256=about.data_sha256,
+        trained_on=about.trained_on,
+        limits=about.limits,
+        metrics=about.metrics,
+    )

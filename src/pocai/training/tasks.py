@@ -1,0 +1,67 @@
+"""The tasks that recipes can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pocai.errors import ConfigurationError
+from pocai.training.recipe import Recipe, invalid
+from pocai.training.task import Task
+
+Table = TypeVar("Table", bound=BaseModel)
+
+
+def _student(recipe: Recipe) -> Task[Any]:
+    from pocai.models.student_network import StudentConfig
+    from pocai.training.ocr_model.student import StudentData, StudentLoss, StudentTask
+
+    return StudentTask(
+        checked(StudentConfig, recipe, "model"),
+        checked(StudentData, recipe, "data"),
+        checked(StudentLoss, recipe, "loss"),
+        recipe.seed,
+    )
+
+
+def _trocr(recipe: Recipe) -> Task[Any]:
+    from pocai.training.ocr_model.trocr import TrOCRTask
+
+    return TrOCRTask(recipe)
+
+
+def _lora(recipe: Recipe) -> Task[Any]:
+    from pocai.training.lora import LoraTask
+
+    return LoraTask(recipe)
+
+
+TASKS: dict[str, Callable[[Recipe], Task[Any]]] = {
+    "ocr-student": _student,
+    "ocr-teacher": _trocr,
+    "trocr-lora": _trocr,
+    "ocr-lora": _lora,
+}
+
+
+def checked(kind: type[Table], recipe: Recipe, table: str) -> Table:
+    """One table of a recipe as the task's own type. Raises ConfigurationError with the key and its value."""
+    try:
+        return kind.model_validate(getattr(recipe, table))
+    except ValidationError as error:
+        raise invalid(error, f"recipe, table {table}") from error
+
+
+def task_of(recipe: Recipe) -> Task[Any]:
+    """The task that a recipe names, with its tables checked. Raises ConfigurationError."""
+    make = TASKS.get(recipe.task)
+    if make is None:
+        raise ConfigurationError(
+            f"recipe: task = {recipe.task!r} is not known", mend=f"Known tasks: {', '.join(sorted(TASKS))}"
+        )
+    try:
+        return make(recipe)
+    except ValidationError as error:
+        raise invalid(error, "recipe") from error
