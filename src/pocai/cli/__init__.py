@@ -16,6 +16,8 @@ from pocai.cli.evaluate import evaluate
 from pocai.cli.extract import extract
 from pocai.cli.keys import app as keys
 from pocai.cli.serve import serve
+from pocai.cli.synth import app as synth
+from pocai.cli.train import app as train
 from pocai.errors import PocaiError, fault
 
 EXIT_CODES = """
@@ -38,6 +40,8 @@ app.command()(evaluate)
 app.command()(doctor)
 app.command()(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(synth, name="synth")
+app.add_typer(train, name="train")
 
 
 def _print_version(wanted: bool) -> None:
