@@ -43,6 +43,25 @@ def test_a_blank_wants_both_steps_blank() -> None:
     assert teacher_loss(scores(0, B), teacher(0), 1.0) > 1
 
 
+def test_a_letter_that_the_teacher_says_twice_in_a_row_is_one_letter() -> None:
+    once, twice = scores(A, 0, 0, 0), scores(A, 0, A, 0)
+    assert teacher_loss(once, teacher(A, A), 1.0) < 0.1
+    assert teacher_loss(twice, teacher(A, A), 1.0) > 1
+    doubled = scores(A, 0, 0, 0, A, 0)
+    assert teacher_loss(doubled, teacher(A, 0, A), 1.0) < 0.1, "with a blank between they are two"
+
+
+def test_where_the_teacher_is_in_doubt_the_letter_begins_once() -> None:
+    unsure = TeacherScores(
+        torch.tensor([[[A, 0], [A, 0]]]), torch.tensor([[[0.5, 0.5], [0.99, 0.01]]]).log(), torch.ones(1, 2).bool()
+    )
+    likelier = [
+        teacher_loss(student, unsure, 1.0)
+        for student in (scores(A, 0, 0, 0, sure=0.6), scores(A, 0, A, 0, sure=0.99), scores(0, 0, 0, 0, sure=0.99))
+    ]
+    assert likelier[0] < min(likelier[1:])
+
+
 def test_steps_that_do_not_count_are_left_out() -> None:
     said = teacher(A, B)
     partly = TeacherScores(said.classes, said.log_probabilities, torch.tensor([[True, False]]))

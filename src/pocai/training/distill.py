@@ -1,7 +1,9 @@
 """Knowledge distillation of CTC recognizers (Hinton et al. 2015, arXiv:1503.02531): one network learns from another.
 
 The student gives two vectors of scores where the teacher gives one. Of both together the chance is taken that either
-of them emits a letter, and that neither does: that is what the teacher's vector says about the same pixels.
+of them emits a letter, and that neither does: that is what the teacher's vector says about the same pixels. A letter
+that the teacher says at two steps in a row is one letter to CTC. The student, with more steps, would have room for a
+blank between the two and read the letter twice; hence it is told only where letters begin.
 """
 
 from __future__ import annotations
@@ -37,11 +39,24 @@ def teacher_loss(log_probabilities: Tensor, teacher: TeacherScores, temperature:
     lines, steps, _ = teacher.classes.shape
     softened = torch.log_softmax(log_probabilities / temperature, dim=-1).exp()
     emitted = _emitted(softened.reshape(lines, steps, -1, softened.shape[-1]))
-    wanted = torch.log_softmax(teacher.log_probabilities / temperature, dim=-1)
+    wanted = _begun(teacher, temperature)
     given = torch.log(emitted.gather(2, teacher.classes).clamp_min(1e-9))
-    divergence = (wanted.exp() * (wanted - given)).sum(dim=-1)
-    count = teacher.valid.sum().clamp_min(1)
-    return (divergence * teacher.valid).sum() / count * temperature**2
+    divergence = torch.special.xlogy(wanted, wanted).sum(dim=-1) - (wanted * given).sum(dim=-1)
+    loss: Tensor = (divergence * teacher.valid).sum() / teacher.valid.sum().clamp_min(1) * temperature**2
+    return loss
+
+
+def _begun(teacher: TeacherScores, temperature: float) -> Tensor:
+    """Chances ``(N, S, K)`` that a letter begins at a step; what only goes on there counts as blank."""
+    softened = torch.softmax(teacher.log_probabilities / temperature, dim=-1)
+    same = teacher.classes[:, 1:, :, None] == teacher.classes[:, :-1, None, :]
+    said = torch.softmax(teacher.log_probabilities, dim=-1)[:, :-1, None, :]
+    before = torch.nn.functional.pad((said * same).sum(dim=-1), (0, 0, 1, 0))
+    blank = teacher.classes == BLANK
+    going_on = torch.where(blank, 0.0, softened * before)
+    begun = softened - going_on + blank * going_on.sum(dim=-1, keepdim=True)
+    chances: Tensor = begun / begun.sum(dim=-1, keepdim=True)
+    return chances
 
 
 def _emitted(probabilities: Tensor) -> Tensor:
