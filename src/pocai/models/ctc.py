@@ -1,4 +1,4 @@
-"""Connectionist temporal classification (Graves et al. 2006): the letters, and the best path as text and words."""
+"""Connectionist temporal classification (Graves et al. 2006): the letters, and from scores to text and words."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ LETTERS = (
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿŒœŠšŽžŸĆćČčŁłŃńŚśŞşĞğİıŘřŮůŐőŰűĄąĘęŻżŹź"
     "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-    "¡¿§°ªº²³¹½¼¾±×÷·•–—…‘’“”«»€£¥¢©®™→←↑↓✓✔★☆●○■□▪"
+    "¡¿§°ªº²³¹½¼¾±×÷·•–—…‘’“”«»€£¥¢©®™→←↑↓✓✔★☆●○■□▪„‚"
 )
 CLASSES = ("", " ", *LETTERS)  # what our own networks tell apart: class 0 is the CTC blank, class 1 the space
+DECIDED = 0.9  # chance of a step's likeliest class, from which the step is not in doubt
+FAINTEST = 0.01  # chance below which a class does not count at a step
+BEAMS = 8  # texts that a search keeps in mind
+_Beam = tuple[float, float, tuple[int, ...]]
+"""Chances of the ways to a text that end in the blank, and in its last letter; the steps at which its letters begin."""
 
 
 def decode(scores: Scores, letters: Sequence[str], steps: float) -> Reading:
@@ -35,7 +40,74 @@ def decode(scores: Scores, letters: Sequence[str], steps: float) -> Reading:
     edges = np.flatnonzero(np.concatenate(([True], best[1:] != best[:-1], [True])))
     tops = np.maximum.reduceat(scores[np.arange(len(best)), best], edges[:-1]).tolist()
     runs = zip(best[edges[:-1]].tolist(), tops, edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    marks = [(letters[letter], top, (start + end) / 2) for letter, top, start, end in runs if letter]
+    return _reading([(letters[letter], top, (start + end) / 2) for letter, top, start, end in runs if letter], steps)
+
+
+def search(scores: Scores, letters: Sequence[str], steps: float) -> Reading:
+    """The likeliest text of CTC ``scores`` ``(T, letters)``, over all of its paths: a prefix beam search.
+
+    Where it is open at which of two steps a letter begins, the best path may read it twice or not at all; the sum over
+    paths does not (Hannun et al. 2014, arXiv:1408.2873). Without such steps it is the best path, as of `decode`. The
+    score of a letter is the chance that it stands where it was found or right beside.
+    """
+    import numpy as np
+
+    if not len(scores) or scores.max(axis=1).min() >= DECIDED:
+        return decode(scores, letters, steps)
+    text, places = _likeliest(scores)
+    around = np.pad(scores, ((1, 1), (0, 0)))
+    near = (around[:-2] + around[1:-1] + around[2:])[list(places), list(text)].clip(max=1.0).tolist()
+    marks = zip((letters[letter] for letter in text), near, (place + 0.5 for place in places), strict=True)
+    return _reading(list(marks), steps)
+
+
+def _likeliest(scores: Scores) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The classes of the likeliest text, and the steps at which they begin."""
+    beams: dict[tuple[int, ...], _Beam] = {(): (1.0, 0.0, ())}
+    for step, options in enumerate(_options(scores)):
+        grown: dict[tuple[int, ...], _Beam] = {}
+        for text, (blank, letter, places) in beams.items():
+            for number, chance in options:
+                if number == 0:
+                    _add(grown, text, ((blank + letter) * chance, 0.0, places))
+                    continue
+                arriving = blank + letter
+                if text and text[-1] == number:
+                    _add(grown, text, (0.0, letter * chance, places))
+                    arriving = blank
+                if arriving:
+                    _add(grown, (*text, number), (0.0, arriving * chance, (*places, step)))
+        kept = sorted(grown.items(), key=lambda each: each[1][0] + each[1][1], reverse=True)[:BEAMS]
+        whole = sum(blank + letter for _, (blank, letter, _) in kept)
+        beams = {text: (blank / whole, letter / whole, places) for text, (blank, letter, places) in kept}
+    best = max(beams, key=lambda text: beams[text][0] + beams[text][1])
+    return best, beams[best][2]
+
+
+def _options(scores: Scores) -> list[list[tuple[int, float]]]:
+    """The classes that count at each step, with their chances."""
+    import numpy as np
+
+    counts = scores >= FAINTEST
+    counts[np.arange(len(scores)), scores.argmax(axis=1)] = True
+    found: list[list[tuple[int, float]]] = [[] for _ in scores]
+    rows, columns = np.nonzero(counts)
+    for row, column, chance in zip(rows.tolist(), columns.tolist(), scores[rows, columns].tolist(), strict=True):
+        found[row].append((column, chance))
+    return found
+
+
+def _add(beams: dict[tuple[int, ...], _Beam], text: tuple[int, ...], more: _Beam) -> None:
+    """Another way to a text; where its letters begin is said by the likelier one."""
+    if (known := beams.get(text)) is None:
+        beams[text] = more
+    else:
+        likelier = known if known[0] + known[1] >= more[0] + more[1] else more
+        beams[text] = (known[0] + more[0], known[1] + more[1], likelier[2])
+
+
+def _reading(marks: Sequence[tuple[str, float, float]], steps: float) -> Reading:
+    """What letters, their scores and their places in steps make up."""
     words = tuple(_word(group, steps) for group in _groups(marks))
     printed = [score for letter, score, _ in marks if letter != " "]
     text = " ".join(word[0] for word in words)
