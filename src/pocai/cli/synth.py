@@ -22,6 +22,17 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class FaceKind(StrEnum):
+    """Kinds of type faces."""
+
+    SANS = "sans"
+    SERIF = "serif"
+    MONO = "mono"
+    CONDENSED = "condensed"
+    DISPLAY = "display"
+    HAND = "hand"
+
+
 class Damage(StrEnum):
     """How much what is made is damaged."""
 
@@ -37,6 +48,7 @@ def lines(  # noqa: PLR0913, PLR0917 -- the options of a command
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same lines.")] = 1,
     split: Annotated[Split, typer.Option(help="Type faces to use.")] = Split.TRAIN,
     damage: Annotated[Damage, typer.Option(help="What is done to the lines.")] = Damage.MIXED,
+    kind: Annotated[FaceKind | None, typer.Option(help="Only faces of this kind. Default: all.")] = None,
     taught: Annotated[bool, typer.Option("--taught", help="Add the scores of PP-OCRv6, to distil from.")] = False,
     processes: Annotated[int, typer.Option(min=1, help="Processes that make lines.")] = 1,
 ) -> None:
@@ -44,7 +56,7 @@ def lines(  # noqa: PLR0913, PLR0917 -- the options of a command
     with missing_extra("train"):
         from pocai.training.made_shards import MadeSet, write_made
 
-    made = MadeSet(seed, count, split.value, damage.value, taught)
+    made = MadeSet(seed, count, split.value, damage.value, taught, None if kind is None else kind.value)
     with _bar("Making lines", count) as told:
         parts = write_made(output, made, processes, lambda done, _: told(done))
     typer.echo(f"Saved {count} lines in {len(parts)} parts under {output}", err=True)
@@ -85,18 +97,21 @@ def documents(  # noqa: PLR0913, PLR0917 -- the options of a command
 
 
 @app.command()
-def pages(
+def pages(  # noqa: PLR0913, PLR0917 -- the options of a command
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the parts of 100 documents.")],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of documents.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first document; each has the next one.")] = 1,
     split: Annotated[Split, typer.Option(help="Layouts and type faces to use.")] = Split.TRAIN,
+    taught: Annotated[bool, typer.Option("--taught", help="Add the scores of PP-OCRv6, to distil from.")] = False,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that make pages.")] = 1,
 ) -> None:
     """Make text lines as the detector cuts them out of made pages; an interrupted run is continued."""
     with missing_extra("train"):
-        from pocai.training.page_lines import write_page_lines
+        from pocai.training.page_lines import PageSet, write_page_lines
 
+    wanted = PageSet(seed, count, split.value, taught)
     with _bar("Making pages", count) as told:
-        parts = write_page_lines(output, seed, count, split.value, told)
+        parts = write_page_lines(output, wanted, processes, lambda done, _: told(done))
     typer.echo(f"Saved the lines of {count} documents in {len(parts)} parts under {output}", err=True)
 
 

@@ -49,13 +49,15 @@ class LineSource:
     """Lines by number: the same ``seed``, ``split``, ``families`` and number give the same line on every machine.
 
     "clean" is print without damage, "mixed" leaves a third of the lines clean, "heavy" damages each of them strongly.
-    ``families`` narrows the faces of the split; empty for all. Raises ConfigurationError where faces are missing.
+    ``families`` narrows the faces of the split; empty for all. ``rare`` is the share of lines that say nothing, so that
+    every letter comes up. Raises ConfigurationError where faces are missing.
     """
 
     seed: int
     split: Split
     damage: Damage = "mixed"
     families: tuple[str, ...] = ()
+    rare: float = 0.08
 
     def line(self, index: int) -> LineSample:
         """The line of this number, from 0 on."""
@@ -78,7 +80,7 @@ class LineSource:
         language = LANGUAGES[bisect(_LANGUAGES, rng.random())]
         bold = happens(rng, _BOLD)
         letters = printable(face.cut(bold=bold))
-        text = _text(rng, language, letters)
+        text = _text(rng, language, letters, self.rare)
         if marked and (marks := [mark for mark in _MARKS if mark in letters]):
             text = marked_text(rng, text, marks)
         return rng, face, language, bold, text
@@ -107,9 +109,9 @@ def _face(rng: Generator, split: Split, families: tuple[str, ...]) -> Face:
     return chosen[bisect(weights, rng.random() * weights[-1])]
 
 
-def _text(rng: Generator, language: Language, letters: frozenset[str]) -> str:
+def _text(rng: Generator, language: Language, letters: frozenset[str], rare: float) -> str:
     """A text that the face can print to the last letter."""
-    text = rare_text(rng, letters, language) if happens(rng, _RARE) else line_text(rng, language)
+    text = rare_text(rng, letters, language) if happens(rng, rare) else line_text(rng, language)
     if not letters.issuperset(text):
         kept = (letter if letter in letters else _STAND_INS.get(letter, "") for letter in text)
         text = " ".join("".join(kept).split())
@@ -117,7 +119,7 @@ def _text(rng: Generator, language: Language, letters: frozenset[str]) -> str:
 
 
 _LANGUAGES = (0.35, 0.5, 0.64, 0.77, 0.89, 1.0)  # summed shares, in the order of `LANGUAGES`
-_BOLD, _RARE, _MARKED = 0.25, 0.08, 0.02
+_BOLD, _MARKED = 0.25, 0.02
 _MARKS = "→←↑↓✓✔★☆●○■□▪"
 _WITH_MARKS = (  # families that have some of them: few do
     *("DejaVu Sans", "DejaVu Sans Condensed", "DejaVu Sans Mono", "Inter", "Linux Libertine", "Cardo"),

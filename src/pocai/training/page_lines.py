@@ -19,6 +19,7 @@ from pocai.synthetic.damage import KINDS, damage_page
 from pocai.synthetic.fonts import Split
 from pocai.synthetic.painting import PaintedLine, paint
 from pocai.training.datasets import Pixels
+from pocai.training.made_shards import PartJob, teacher, write_parts
 from pocai.training.shards import write_shards
 
 WHOLE = 0.35  # share of the pages that nothing befalls
@@ -83,22 +84,36 @@ def box_is_held(line: Box, quad: Box) -> bool:
     return all(abs(line[place] - quad[place]) < max(0.6 * min(quad.width, quad.height), 0.02 * size) for place in along)
 
 
-def write_page_lines(
-    folder: Path, seed: int, documents: int, split: Split = "train", progress: Callable[[int], None] | None = None
-) -> tuple[Path, ...]:
-    """Write the lines of ``documents`` made documents as parts of a hundred documents each; gives back the parts.
+@dataclass(frozen=True, slots=True)
+class PageSet:
+    """Of which documents lines are taken: so many from a seed on; ``taught`` adds the scores of PP-OCRv6."""
 
-    The seeds of the documents begin at ``seed``. Finished parts are left, an unfinished one is continued.
+    seed: int
+    documents: int
+    split: Split = "train"
+    taught: bool = False
+
+
+def write_page_lines(
+    folder: Path, pages: PageSet, processes: int = 1, progress: Callable[[int, int], None] | None = None
+) -> tuple[Path, ...]:
+    """Write the lines of made documents as parts of a hundred documents each; gives back the parts in order.
+
+    Finished parts are left, unfinished ones are continued. ``progress`` is told documents done and all.
     """
-    parts = []
-    for start in range(0, documents, DOCUMENTS):
-        some = range(seed + start, seed + min(start + DOCUMENTS, documents))
-        parts.append(folder / f"part-{start // DOCUMENTS:03d}")
-        parameters = {"pages": [some.start, some.stop], "split": split}
-        write_shards(parts[-1], _lines_of(some, split), parameters=parameters)
-        if progress is not None:
-            progress(some.stop - seed)
-    return tuple(parts)
+    seeds = range(pages.seed, pages.seed + pages.documents)
+    some = [seeds[start : start + DOCUMENTS] for start in range(0, len(seeds), DOCUMENTS)]
+    jobs = [
+        PartJob(folder / f"part-{number:03d}", _write_part, (numbers, pages), len(numbers))
+        for number, numbers in enumerate(some)
+    ]
+    return write_parts(jobs, processes, progress)
+
+
+def _write_part(folder: Path, seeds: range, pages: PageSet) -> None:
+    parameters = {"pages": [seeds.start, seeds.stop], "split": pages.split}
+    lines = _lines_of(seeds, pages.split)
+    write_shards(folder, lines, teacher() if pages.taught else None, parameters=parameters)
 
 
 def _lines_of(seeds: range, split: Split) -> Iterator[CutLine]:
