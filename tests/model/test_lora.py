@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pocai.errors import ConfigurationError, InputError, ModelError
 from pocai.models.adapter import AdaptableStudent
-from pocai.models.card import ModelCard
-from pocai.models.ctc import CLASSES
+from pocai.models.adapter_card import sha256_of
+from pocai.models.card import ModelCard, card_file
+from pocai.models.ctc import CLASSES, decode
 from pocai.models.line_image import line_image
 from pocai.models.student_network import STEP, StudentConfig
 from pocai.training.adaptable import export_adaptable
 from pocai.training.line_batches import LineImages
 from pocai.training.loop import train
-from pocai.training.lora import AdapterResult, LoraTask, train_lora
+from pocai.training.lora import AdapterResult, LoraTask, strayed_from, train_lora
 from pocai.training.lora_files import read_adapter
 from pocai.training.lora_lines import ChosenLines, Halves
 from pocai.training.lora_network import FrozenStudent, LoraTable, counted, digest_of, load_student, with_lora
@@ -119,14 +121,19 @@ def test_the_card_says_what_was_trained_on_what_and_what_it_gave(trained: Traine
 
 def test_onnx_runtime_reads_with_the_adapter_what_torch_does(trained: Trained, tmp_path: Path) -> None:
     base = load_student(trained.base)
-    card = ModelCard(name="student", version="1", licence="MIT", sha256="0" * 64, classes=CLASSES, step=STEP)
-    file = export_adaptable(base, tmp_path / "adaptable.onnx", LoraTable().targets, card)
-    student = AdaptableStudent(file, 1)
+    file = export_adaptable(base, tmp_path / "adaptable.onnx")
+    card = ModelCard(name="student", version="1", licence="MIT", sha256=sha256_of(file), classes=CLASSES, step=STEP)
+    card.write(card_file(file))
+    student = AdaptableStudent(1, file)
     crops = [crop(str(number), SLANT) for number in range(1000, 1020)]
     lines = HeldLines([line_image(each) for each in crops], [""] * len(crops))
-    adapted = student.adapted(crops, student.adapter(trained.result.folder))
-    assert [reading.text for reading in adapted] == read_lines(read_adapter(base, trained.result.folder), lines)
-    assert [reading.text for reading in student.recognize(crops)] == read_lines(base, lines)
+    options = student.adapter(trained.result.folder).options()
+    for network, found in (
+        (read_adapter(base, trained.result.folder), student.log_probabilities(crops, run_options=options)),
+        (base, student.log_probabilities(crops)),
+    ):
+        texts = [decode(np.exp(scores), CLASSES, len(scores)).text for scores in found]
+        assert texts == read_lines(network, lines)
 
 
 def test_the_base_does_not_change_while_an_adapter_learns(trained: Trained) -> None:
@@ -142,14 +149,26 @@ def test_the_base_does_not_change_while_an_adapter_learns(trained: Trained) -> N
 
 
 def test_the_weight_of_old_lines_counts(trained: Trained) -> None:
-    losses = {}
-    for weight in (0.0, 1.0, 1e6):
+    for weight in (0.0, 1.0, 100.0):
         task = LoraTask(recipe_for(trained.base, loss__replay=weight), trained.new, trained.old)
         with torch.inference_mode():
-            found = task.losses(task.base, task.batch(0, Share()), 0)
-        losses[weight] = {name: float(value) for name, value in found.items()}
-    assert losses[0.0]["total"] == pytest.approx(losses[0.0]["new"])
-    assert losses[1e6]["total"] < losses[1.0]["total"] < losses[0.0]["total"], "the base reads old lines well"
+            at_first = {name: float(loss) for name, loss in task.losses(task.base, task.batch(0, Share()), 0).items()}
+            adapted = read_adapter(task.base, trained.result.folder)
+            learnt = {name: float(loss) for name, loss in task.losses(adapted, task.batch(0, Share()), 0).items()}
+        assert at_first["old"] == pytest.approx(0, abs=1e-4), "the base does not stray from itself"
+        assert at_first["total"] == pytest.approx(at_first["new"], abs=1e-2)
+        assert learnt["old"] > 0
+        assert learnt["total"] == pytest.approx(learnt["new"] + weight * learnt["old"], rel=1e-5)
+
+
+def test_straying_is_a_divergence_over_the_steps_that_a_line_fills() -> None:
+    before, after = torch.tensor([0.5, 0.5]).log(), torch.tensor([0.25, 0.75]).log()
+    scores = torch.stack([torch.stack([after, before]), torch.stack([before, after])])
+    same = torch.stack([before, before]).expand(2, 2, 2)
+    by_hand = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
+    assert float(strayed_from(same, scores, torch.tensor([2, 2]))) == pytest.approx(by_hand)
+    assert float(strayed_from(same, scores, torch.tensor([2, 1]))) == pytest.approx(by_hand / 2)
+    assert float(strayed_from(same, same, torch.tensor([2, 2]))) == pytest.approx(0)
 
 
 def test_an_adapter_that_reads_no_better_is_not_written(trained: Trained, tmp_path: Path) -> None:

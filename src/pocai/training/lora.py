@@ -61,7 +61,7 @@ class LoraData(BaseModel):
 
 
 class LoraLoss(BaseModel):
-    """``replay`` is the weight of an old line beside that of a new one."""
+    """``replay`` is the weight of what old lines say beside that of new ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,10 +70,10 @@ class LoraLoss(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class LoraBatch:
-    """Lines of a step, and the weight of each ``(N,)``."""
+    """Lines of a step: the first ``new`` are of the new style, the others old."""
 
     lines: LineBatch
-    weights: Tensor
+    new: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +145,27 @@ class LoraTask:
         random = np.random.default_rng((self.seed, step, share.rank, share.world))
         images: list[Pixels] = []
         texts: list[str] = []
-        weights: list[float] = []
-        sides = [(self.new.train, self.data.batch, 1.0)]
+        sides = [(self.new.train, self.data.batch)]
         if self.old is not None:
-            sides.append((self.old.train, self.data.replay_batch, self.loss.replay))
-        for lines, count, weight in sides:
+            sides.append((self.old.train, self.data.replay_batch))
+        for lines, count in sides:
             numbers = numbers_of_step(lines.widths(), step, count, self.seed, share)
             images += [augmented(lines.image(number), random, self.data.augment) for number in numbers]
             texts += [lines.text(number) for number in numbers]
-            weights += [weight] * len(numbers)
-        return LoraBatch(batch_of(images, texts), torch.tensor(weights))
+        return LoraBatch(batch_of(images, texts), self.data.batch)
 
     def losses(self, network: nn.Module, batch: LoraBatch, step: int) -> Mapping[str, Tensor]:
-        """CTC on the labels of new and old lines."""
+        """CTC on the labels of new lines; on old ones how far the adapted student's scores stray from the base's."""
         del step
-        lines = batch.lines
-        each = ctc_loss(network(lines.images).float(), lines.labels, lines.lengths, lines.steps)
-        total = (each * batch.weights).sum() / batch.weights.sum()
-        return {"total": total, "new": each[: self.data.batch].detach().mean()}
+        lines, new = batch.lines, batch.new
+        scores = network(lines.images).float()
+        read = ctc_loss(scores, lines.labels, lines.lengths, lines.steps)[:new].mean()
+        if new == len(lines.images):
+            return {"total": read, "new": read.detach()}
+        with torch.no_grad():
+            before = self.base.to(lines.images.device)(lines.images[new:]).float()
+        strayed = strayed_from(before, scores[new:], lines.steps[new:])
+        return {"total": read + self.loss.replay * strayed, "new": read.detach(), "old": strayed.detach()}
 
     def evaluate(self, network: nn.Module) -> Mapping[str, float]:
         """Character error rates of new and old validation lines; their mean is the score: both count alike."""
@@ -198,6 +201,18 @@ def train_lora(
         licence=task.data.licence,
     )
     return AdapterResult(folder, write_adapter(network.eval(), folder, origin), outcome)
+
+
+def strayed_from(before: Tensor, scores: Tensor, steps: Tensor) -> Tensor:
+    """Mean divergence (Kullback and Leibler, nats a line) of scores ``(N, S, C)`` from those before.
+
+    "Learning without forgetting" (Li and Hoiem 2016, arXiv:1606.09282). ``steps`` ``(N,)`` are those that each line
+    fills.
+    """
+    each = torch.nn.functional.kl_div(scores, before, reduction="none", log_target=True).sum(dim=-1)
+    filled = torch.arange(each.shape[1], device=each.device) < steps[:, None].to(each.device)
+    strayed: Tensor = (each * filled).sum(dim=1).mean()
+    return strayed
 
 
 def _error_rate(network: nn.Module, lines: LineImages) -> float:
