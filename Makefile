@@ -40,6 +40,7 @@ bench: $(DEV) ## speed and memory against RapidOCR with its defaults, on the sam
 	@$(BIN)/python bench/bench_extract.py
 	@$(BIN)/python bench/bench_recognizers.py
 	@$(BIN)/python bench/bench_reading.py --lines 1000
+	@$(BIN)/python bench/bench_held_out.py
 
 clean: ## remove results and caches, keep .venv
 	@rm -rf out build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

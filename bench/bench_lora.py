@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from pocai.models.adapter import RUNTIME, AdaptableStudent, write_runtime_adapter
 from pocai.models.adapter_card import AdapterCard, sha256_of
-from pocai.models.card import ModelCard
+from pocai.models.card import ModelCard, card_file
 from pocai.models.ctc import CLASSES
 from pocai.models.line_image import line_image
-from pocai.models.recognizer import StudentRecognizer
 from pocai.models.student_network import STEP
 from pocai.synthetic.fonts import HELD_OUT_HAND, faces
 from pocai.synthetic.lines import LineSource
@@ -33,7 +32,6 @@ from pocai.training.lora import AdapterResult, LoraTask, train_lora
 from pocai.training.lora_files import read_adapter
 from pocai.training.lora_lines import Halves
 from pocai.training.lora_network import FrozenStudent
-from pocai.training.ocr_model.export import export
 from pocai.training.ocr_model.line_sources import HeldLines
 from pocai.training.ocr_model.student import error_rate, read_lines
 from pocai.training.progress import PrintedProgress
@@ -97,12 +95,11 @@ def typical(call: Callable[[], object]) -> float:
 
 def swapping(task: LoraTask, folder: Path, scratch: Path) -> None:
     """Print what adapters cost in time, on one thread."""
-    card = ModelCard(name="student", version="bench", licence="-", sha256="0" * 64, classes=CLASSES, step=STEP)
-    plain = export(task.base, scratch / "plain.onnx")
-    card.model_copy(update={"sha256": sha256_of(plain)}).write(scratch / "plain.json")
-    adaptable = export_adaptable(task.base, scratch / "adaptable.onnx", task.model.targets, card)
-    loading = timed(lambda: AdaptableStudent(adaptable, 1))
-    student, bare = AdaptableStudent(adaptable, 1), StudentRecognizer(1, plain)
+    file = export_adaptable(task.base, scratch / "student.onnx")
+    card = ModelCard(name="student", version="bench", licence="-", sha256=sha256_of(file), classes=CLASSES, step=STEP)
+    card.write(card_file(file))
+    loading = timed(lambda: AdaptableStudent(1, file))
+    student = AdaptableStudent(1, file)
     line = np.random.default_rng(0).integers(0, 256, (48, WIDTH, 3), np.uint8)
     folders = variants(task, folder, scratch)
     loads, first = [], []
@@ -110,10 +107,10 @@ def swapping(task: LoraTask, folder: Path, scratch: Path) -> None:
         loads.append(timed(lambda each=each: student.adapter(each)))  # type: ignore[misc]  # mypy: default of a lambda
         first.append(timed(lambda each=each: run(student, line, each)))  # type: ignore[misc]
     later = typical(lambda: run(student, line, folders[0]))
-    print(f"line of {WIDTH} px: plain student {typical(lambda: bare.recognize([line])):.2f} ms, ", end="")
-    print(f"adaptable without adapter {typical(lambda: student.recognize([line])):.2f} ms, with one {later:.2f} ms")
+    print(f"line of {WIDTH} px: without adapter {typical(lambda: student.recognize([line])):.2f} ms, ", end="")
+    print(f"with one {later:.2f} ms")
     fresh = median(loads) + max(0.0, median(first) - later)
-    print(f"adaptable student: {loading:.0f} ms to load, {adaptable.stat().st_size / 1e6:.1f} MB")
+    print(f"student: {loading:.0f} ms to load, {file.stat().st_size / 1e6:.1f} MB")
     print(f"swap to an adapter not yet in memory: {fresh:.2f} ms (longest load {max(loads):.2f}; wanted at most 5 ms)")
     print(f"swap to an adapter in memory: {typical(lambda: student.adapter(folders[0]).options()):.3f} ms")
 

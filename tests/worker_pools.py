@@ -33,7 +33,7 @@ PDF = as_pdf(WEEK, days_across=True)
 PICTURE = painted(WEEK, days_across=True)
 
 
-def settings(*, hours: SchoolHours | None = None, engine: str = "ppocr", **limits: Any) -> Settings:
+def settings(*, hours: SchoolHours | None = None, engine: str = "cascade", **limits: Any) -> Settings:
     """Settings of a small pool; ``limits`` are those of its processes."""
     server = ServerSettings(workers=WorkerLimits(**{"processes": 1, **limits}))
     return Settings(threads=1, school_hours=hours or SchoolHours(), ocr_engine=engine, server=server)

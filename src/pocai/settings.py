@@ -144,6 +144,7 @@ class Settings(BaseSettings):
     quality: QualityThresholds = QualityThresholds()
     quality_gate: QualityGate = QualityGate()
     server: ServerSettings = ServerSettings()
-    ocr_engine: str = Field("ppocr", description="name of the OCR engine in the catalogue")
+    ocr_engine: str = Field("cascade", description="name of the OCR engine in the catalogue")
+    ocr_adapter: Path | None = Field(None, description="folder of an adapter (LoRA) for the engine's student")
     document_model: str = Field("rules", description="name of the document model in the catalogue")
     threads: int = Field(0, ge=0, description="threads for inference; 0 takes the number of usable cores")

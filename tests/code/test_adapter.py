@@ -13,12 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pocai.documents.page import Page, Quad
 from pocai.errors import ModelError
-from pocai.models.adapter import RUNTIME, TENSORS, AdaptableRecognizer, AdaptableStudent, write_runtime_adapter
+from pocai.inference.ocr_service import OCRService
+from pocai.models.adapter import RUNTIME, TENSORS, AdaptableStudent, AdaptedRecognizer, write_runtime_adapter
 from pocai.models.adapter_card import CARD, AdapterCard, AdapterOrigin, sha256_of
-from pocai.models.card import ModelCard
+from pocai.models.card import ModelCard, card_file
+from pocai.models.cascade import CascadeRecognizer
 from pocai.models.ctc import CLASSES
-from pocai.models.protocols import Reading
+from pocai.models.line_engine import LineEngine
+from pocai.models.ppocr_recognizer import PPOCRRecognizer
 from pocai.models.student_network import STEP, StudentConfig
 from pocai.training import lora_network
 from pocai.training.adaptable import export_adaptable
@@ -67,6 +71,10 @@ def made_adapter(base: FrozenStudent, folder: Path, seed: int, table: LoraTable)
     return network
 
 
+def card_of(file: Path) -> ModelCard:
+    return ModelCard(name="student", version="1", licence="MIT", sha256=sha256_of(file), classes=CLASSES, step=STEP)
+
+
 class Served:
     """A base, exported plain and adaptable, and adapters beside it."""
 
@@ -74,11 +82,10 @@ class Served:
         self.folder = folder
         self.base = made_base()
         self.plain = export(self.base, folder / "plain.onnx")
-        card = ModelCard(
-            name="student", version="1", licence="MIT", sha256=sha256_of(self.plain), classes=CLASSES, step=STEP
-        )
-        self.file = export_adaptable(self.base, folder / "adaptable.onnx", LINEAR + CONVOLUTIONS, card)
-        self.student = AdaptableStudent(self.file, 2)
+        self.file = export_adaptable(self.base, folder / "adaptable.onnx", LINEAR + CONVOLUTIONS)
+        for file in (self.plain, self.file):
+            card_of(file).write(card_file(file))
+        self.student = AdaptableStudent(2, self.file)
         self.networks = {
             "few": made_adapter(self.base, folder / "few", 1, LoraTable(rank=4, alpha=4)),
             "many": made_adapter(self.base, folder / "many", 2, LoraTable(rank=8, alpha=16)),
@@ -163,27 +170,41 @@ def test_calls_with_different_adapters_at_the_same_time_do_not_mix(served: Serve
 
 def test_an_adapter_holds_for_its_call_alone(served: Served) -> None:
     crops = [noise(seed=number) for number in range(3)]
-    recognizer = AdaptableRecognizer(served.student, served.file)
-    before = recognizer.recognize(crops)
-    adapted = recognizer.recognize(crops, adapter=served.folder / "many")
+    before = served.student.recognize(crops)
+    adapted = AdaptedRecognizer(served.student, served.folder / "many").recognize(crops)
     assert [reading.text for reading in adapted] != [reading.text for reading in before]
     assert {reading.reader for reading in adapted} == {"student+many"}
-    assert recognizer.recognize(crops) == before
+    assert served.student.recognize(crops) == before
 
 
-def test_the_adaptable_student_is_loaded_when_it_is_needed_and_once(served: Served) -> None:
-    class Plain:
-        def recognize(self, crops: object) -> list[Reading]:
-            del crops
-            return [Reading("plain", 1.0)]
+class Found:
+    """A detector that always finds the same two places."""
 
-    recognizer = AdaptableRecognizer(Plain(), served.folder / "absent.onnx")
-    assert recognizer.recognize([noise()]) == [Reading("plain", 1.0)]
-    with pytest.raises(ModelError, match=r"absent\.json"):
-        recognizer.recognize([noise()], adapter=served.folder / "few")
-    recognizer = AdaptableRecognizer(Plain(), served.file)
-    with ThreadPoolExecutor(4) as pool:
-        assert len({id(student) for student in pool.map(lambda _: recognizer.adaptable, range(8))}) == 1
+    def detect(self, image: Pixels) -> tuple[Quad, ...]:
+        del image
+        return tuple(Quad((0, top), (160, top), (160, top + 48), (0, top + 48)) for top in (0, 60))
+
+
+def test_engines_with_adapters_share_the_engine_without(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pocai.models.line_engine.FAINT", 0.0)  # random weights are sure of nothing
+    monkeypatch.setattr(CascadeRecognizer, "doubts", lambda *_: False)
+
+    picture = np.full((120, 160, 3), 255, np.uint8)
+    picture[:48], picture[60:108] = noise(seed=1), noise(seed=2)
+    page = Page(1, 160.0, 120.0, image=picture)
+    for recognizer in (served.student, CascadeRecognizer(served.student, PPOCRRecognizer(1), 0.0)):
+        engine = LineEngine("own", Found(), recognizer)
+        one, two = (OCRService(engine, adapter=served.folder / name) for name in ("few", "many"))
+        texts = [service.read(page).text for service in (OCRService(engine), one, two, OCRService(engine))]
+        assert texts[0] == texts[3]
+        assert len(set(texts)) == 3
+
+
+def test_an_engine_without_a_student_takes_no_adapter(served: Served) -> None:
+    page = Page(1, 160.0, 120.0, image=np.full((120, 160, 3), 255, np.uint8))
+    for engine in ("ppocr", LineEngine("trocr", Found(), PPOCRRecognizer(1))):
+        with pytest.raises(ModelError, match="takes no adapters"):
+            OCRService(engine, 1, served.folder / "few").read(page)
 
 
 def copied(served: Served, name: str, target: Path) -> Path:
@@ -211,7 +232,7 @@ def test_a_changed_adapter_is_read_again(served: Served, tmp_path: Path) -> None
 
 
 def test_of_many_adapters_the_longest_unused_is_forgotten(served: Served, tmp_path: Path) -> None:
-    student = AdaptableStudent(served.file, 1, held=2)
+    student = AdaptableStudent(1, served.file, held=2)
     few = copied(served, "few", tmp_path / "few")
     for name in ("few", "many", "few", "seeing"):
         student.adapter(few if name == "few" else served.folder / name)
@@ -306,8 +327,5 @@ def test_altered_tensors_are_refused(served: Served, tmp_path: Path) -> None:
 
 
 def test_a_plain_student_takes_no_adapters(served: Served) -> None:
-    ModelCard.read(served.file.with_suffix(".json")).model_copy(update={"sha256": sha256_of(served.plain)}).write(
-        served.plain.with_suffix(".json")
-    )
-    with pytest.raises(ModelError, match=r"plain\.onnx takes no adapters"):
-        AdaptableStudent(served.plain, 1)
+    with pytest.raises(ModelError, match="takes no adapters"):
+        AdaptableStudent(1, served.plain).adapter(served.folder / "few")

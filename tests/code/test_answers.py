@@ -30,7 +30,7 @@ def test_an_answer_holds_what_the_extraction_found(result: ExtractionResult) -> 
     found = read(DEMO)
     assert result.timetables == found.timetables
     assert result.verdict.decision == found.verdict.decision
-    assert result.models.ocr == "ppocr"
+    assert result.models.ocr == "cascade"
     assert result.models.document == "rules"
     assert set(result.seconds) == {"ingest", "text", "assemble", "check"}
 
@@ -77,7 +77,7 @@ def test_a_picture_on_its_side_is_answered_where_it_was_uploaded(result: Extract
 def test_text_of_a_page_is_its_lines(result: ExtractionResult) -> None:
     (page,) = result.pages
     assert page.text.splitlines() == [line.text for line in page.lines]
-    assert page.engine == "ppocr"
+    assert page.engine == "cascade"
 
 
 @pytest.mark.parametrize("status", Status)

@@ -73,9 +73,13 @@ def test_fields_that_make_no_sense_are_refused(api: Caller, fields: dict[str, st
 def test_fields_that_make_sense_are_followed(api: Caller) -> None:
     answer = api.send(week("fields"), fields={"engine": "ppocr", "deadline": "30"})
     assert answer.status_code == 200
-    blockers = [api.submit(slow(f"in the way {number}")) for number in range(3)]
+    whole, reader = DEMO.read_bytes(), {"engine": "ppocr"}  # which takes its time
+    waiting = {"Prefer": "respond-async"}
+    blockers = [
+        str(api.send(whole + mark, fields=reader, headers=waiting).json()["id"]) for mark in (b"one", b"two", b"three")
+    ]
     api.until(blockers[0], "running")
-    late = api.send(slow("late"), fields={"deadline": "1"})
+    late = api.send(whole + b"late", fields={**reader, "deadline": "1"})
     assert late.status_code == 504
     assert code(late) in {"deadline_exceeded", "waited_too_long"}  # it may have begun, or not
     for job in blockers:

@@ -201,11 +201,11 @@ def test_a_client_that_goes_away_ends_its_reading(api: Caller) -> None:
 
 def test_models_are_those_of_the_catalogue(api: Caller) -> None:
     models = ModelList.model_validate(api("GET", "/v1/models").json()).models
-    assert {model.name for model in models if model.default} == {"ppocr", "rules"}
-    (ppocr,) = (model for model in models if model.name == "ppocr")
-    assert ppocr.installed
-    assert all(len(sha256) == 64 for sha256 in ppocr.files.values())
-    assert len(ppocr.files) == 2
+    assert {model.name for model in models if model.default} == {"cascade", "rules"}
+    (cascade,) = (model for model in models if model.name == "cascade")
+    assert cascade.installed
+    assert all(len(sha256) == 64 for sha256 in cascade.files.values())
+    assert len(cascade.files) == 3
     for model in models:
         assert api("GET", f"/v1/models/{model.name}").json() == model.model_dump(mode="json", by_alias=True)
     unknown = api("GET", "/v1/models/gpt")

@@ -62,6 +62,21 @@ def never() -> Recognizer:
     raise AssertionError("the teacher was made")
 
 
+class Fixed:
+    """A recognizer that reads the same on every line."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def recognize(self, crops: Sequence[Picture]) -> list[Reading]:
+        return [self.reading] * len(crops)
+
+
+def test_where_both_read_the_same_letters_the_blanks_are_the_students() -> None:
+    doubtful, taught = Reading("8:30 – 9 Art", 0.9, probability=0.1), Reading("8:30-9Art", 0.99)
+    assert CascadeRecognizer(Fixed(doubtful), Fixed(taught), 0.8).recognize([crop("A")]) == [doubtful]
+
+
 @pytest.mark.parametrize(
     ("sure", "taught", "counts"),
     [
@@ -76,13 +91,6 @@ def never() -> Recognizer:
 def test_the_teachers_reading_counts_unless_it_is_none_and_the_student_likely(
     sure: float | None, taught: Reading, counts: str
 ) -> None:
-    class Fixed:
-        def __init__(self, reading: Reading) -> None:
-            self.reading = reading
-
-        def recognize(self, crops: Sequence[Picture]) -> list[Reading]:
-            return [self.reading] * len(crops)
-
     cascade = CascadeRecognizer(Fixed(Reading("S", 0.9, probability=sure)), Fixed(taught), 0.8)
     assert cascade.recognize([crop("A")])[0].text == counts
 

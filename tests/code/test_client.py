@@ -195,8 +195,8 @@ def test_what_the_service_refuses_is_raised_here(connect: Connect, service: Runn
         api.model("no-such-model")
     with pytest.raises(errors.NotFound):
         api.get("0" * 32)
-    assert {each.name for each in api.models()} >= {"ppocr", "rules"}
-    assert api.model("ppocr").default
+    assert {each.name for each in api.models()} >= {"cascade", "ppocr", "rules"}
+    assert api.model("cascade").default
 
 
 def test_a_key_opens_a_service_that_asks_for_one(connect: Connect, tmp_path: Path, week: Path) -> None:

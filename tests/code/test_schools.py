@@ -105,12 +105,13 @@ def test_the_habits_of_a_school_hold_for_all_its_timetables() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(seed=seeds, language=st.sampled_from(LANGUAGES), start=st.integers(90, 238), length=st.integers(1, 36))
+@given(seed=seeds, language=st.sampled_from(LANGUAGES), start=st.integers(90, 227), length=st.integers(1, 36))
 def test_printed_times_read_back(seed: int, language: Language, start: int, length: int) -> None:
     style = TimeStyle.of(Dice(seed), vocabulary(language))
     begin, end = start * 5, min((start + length) * 5, 22 * 60)
     (span,) = find_times(style.span(begin, end), bare=True)
     assert (begin, end) in span.intervals()
+    # Later ones alone are not clear: 1915 may be a year, 7:15 is a morning.
     (single,) = find_times(style.write(begin), bare=True)
     assert (begin, None) in single.intervals()
 

@@ -19,6 +19,7 @@ from watched import RESULT, SECRET, Measured, eventually, job
 
 from pocai import __version__
 from pocai.inference.answers import Status
+from pocai.models import catalog
 from pocai.server.jobs import Fault, Priority
 from pocai.server.metrics import Metrics
 
@@ -130,7 +131,7 @@ def test_an_extraction_is_seen_in_the_metrics(service: Running) -> None:
 
     eventually(lambda: grown("http_requests_total", **asked) == grown("jobs_total", **done) == 1)
     measured = look()
-    assert grown("results_total", task="ocr", model="ppocr", model_version="PP-OCRv6 small") == 1
+    assert grown("results_total", task="ocr", model="cascade", model_version=catalog.entry("cascade").version) == 1
     assert grown("verdicts_total", decision=answer.json()["result"]["verdict"]["decision"]) == 1
     assert 0 < grown("stage_duration_seconds_sum", stage="text") < 60
     assert 0.5 < grown("reading_confidence_ratio_sum") <= 1

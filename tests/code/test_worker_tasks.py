@@ -34,7 +34,7 @@ def test_a_document_is_read_as_in_this_process(runner: asyncio.Runner, pool: Wor
     frame = runner.run(pool.run(Task("extract", {}, (DEMO,), 60), tell))
     result = ExtractionResult.model_validate(frame.head)
     assert list(result.timetables) == pocai.extract(DEMO)
-    assert (result.models.ocr, result.models.document) == ("ppocr", "rules")
+    assert (result.models.ocr, result.models.document) == ("cascade", "rules")
     assert any("Monday" in line.text for line in result.pages[0].lines)
     assert list(dict.fromkeys(stage for stage, _ in told)) == ["ingest", "text", "assemble", "check", "done"]
     assert all(before <= after for (_, before), (_, after) in pairwise(told))

@@ -13,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from pocai.errors import InputError
+from pocai.models.adapter import AdaptableStudent
 from pocai.models.card import ModelCard, card_file
 from pocai.models.protocols import Reading
 from pocai.models.recognizer import StudentRecognizer
 from pocai.models.student_network import StudentConfig, StudentNetwork
 from pocai.training.datasets import Sample
+from pocai.training.lora_network import digest_of
 from pocai.training.ocr_model.calibrate import calibrated, judge
 from pocai.training.ocr_model.shipping import Student, calibrate, error_rate, write_student
 
@@ -54,8 +56,10 @@ def test_an_exported_student_can_be_loaded_and_its_card_is_of_its_weights(tmp_pa
     torch.manual_seed(1)
     random = np.random.default_rng(0)
     noise = [Sample(random.integers(0, 256, (30, 90, 3), np.uint8), "Maths") for _ in range(12)]
-    file = write_student(StudentNetwork(TINY), tmp_path, ABOUT, noise)
-    student = StudentRecognizer(1, file)
+    network = StudentNetwork(TINY)
+    file = write_student(network, tmp_path, ABOUT, noise)
+    student = AdaptableStudent(1, file)
+    assert student.base_sha256 == digest_of(network), "it takes adapters that are trained on these weights"
     assert student.card.version == "7"
     assert student.card.calibration is None
     assert error_rate(student, noise) <= error_rate(StudentRecognizer(1, tmp_path / "student-float.onnx"), noise) + 0.01

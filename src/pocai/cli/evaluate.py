@@ -21,6 +21,9 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="Documents with labels: documents/NAME.* and truth/NAME.json.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for report.md and report.html.")] = Path("out"),
     engine: Annotated[str | None, typer.Option(help="OCR engine, one that `pocai doctor` lists.")] = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="Adapter that the engine reads with: a folder by `pocai train ocr-lora`.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=0, help="Threads; 0 takes all usable cores.")] = None,
 ) -> None:
     """Measure on labelled documents: block, slot and name F1, notes, header, edits."""
@@ -32,7 +35,7 @@ def evaluate(
     from pocai.evaluation.report import write_report
 
     dataset = read_dataset(folder)
-    extractor = extractor_with(settings_with(ocr_engine=engine, threads=threads))
+    extractor = extractor_with(settings_with(ocr_engine=engine, ocr_adapter=adapter, threads=threads))
     log = Console(stderr=True)
     with Progress(console=log, transient=True, disable=not log.is_terminal) as bar:
         task = bar.add_task("Measuring", total=len(dataset.documents))

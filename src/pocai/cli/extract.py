@@ -69,6 +69,9 @@ def extract(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
         bool, typer.Option("--json-errors", help="One JSON object for each failed document on standard error.")
     ] = False,
     engine: Annotated[str | None, typer.Option(help="OCR engine, one that `pocai doctor` lists.")] = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="Adapter that the engine reads with: a folder by `pocai train ocr-lora`.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=0, help="Threads; 0 takes all usable cores.")] = None,
     timezone: Annotated[str, typer.Option(help="Time zone of the calendar (ics).")] = "Europe/London",
     term_start: Annotated[
@@ -90,7 +93,7 @@ def extract(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     job = Job(
         formats=_formats(formats, len(sources), saving=saver is not None),
         calendar=_calendar(timezone, term_start, term_end),
-        settings=settings_with(ocr_engine=engine, threads=threads),
+        settings=settings_with(ocr_engine=engine, ocr_adapter=adapter, threads=threads),
         saver=saver,
         json_errors=json_errors,
     )

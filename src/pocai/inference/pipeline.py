@@ -87,7 +87,7 @@ def read_text(
     """The document with text on every page: native text as it is, OCR only where a page has none."""
     if all(page.has_text or page.image is None for page in document.pages):
         return document, ()
-    service = OCRService(settings.ocr_engine, threads=settings.threads)
+    service = OCRService(settings.ocr_engine, settings.threads, settings.ocr_adapter)
     pages: list[Page] = []
     results: list[OCRResult] = []
     for page in document.pages:

@@ -9,16 +9,15 @@ does, and adapters of any rank fit.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pocai.errors import ModelError
 from pocai.models.adapter_card import AdapterCard, verified
-from pocai.models.protocols import Reading, Recognizer
+from pocai.models.protocols import Reading
 from pocai.models.recognizer import StudentRecognizer
 
 if TYPE_CHECKING:
@@ -54,19 +53,16 @@ class Adapter:
 
 
 class AdaptableStudent(StudentRecognizer):
-    """A student whose graph takes adapters; safe to call from several threads, each with an adapter of its own.
+    """A student that reads with adapters too; safe to call from several threads, each with an adapter of its own.
 
-    ``weights`` is the file that `pocai.training.adaptable.export_adaptable` wrote, with its card (.json) beside it.
-    At most ``held`` adapters stay in memory; the one that was not used for the longest time goes.
-    Raises ModelError as `StudentRecognizer` does, and for a graph that takes no adapters.
+    The weights are those of `StudentRecognizer`; without an adapter it is one. At most ``held`` adapters stay in
+    memory; the one that was not used for the longest time goes.
     """
 
-    def __init__(self, weights: Path, threads: int = 0, held: int = 32) -> None:
+    def __init__(self, threads: int = 0, weights: Path | None = None, held: int = 32) -> None:
         super().__init__(threads, weights)
         self.base_sha256: str = self._session.get_modelmeta().custom_metadata_map.get(BASE_KEY, "")
         self._places = {each.name: tuple(each.shape) for each in self._session.get_overridable_initializers()}
-        if not self.base_sha256 or not self._places:
-            raise ModelError(f"{weights.name} takes no adapters", mend="Export it with export_adaptable.")
         self._most = held
         self._held: OrderedDict[str, Adapter] = OrderedDict()
         self._lock = Lock()
@@ -76,6 +72,8 @@ class AdaptableStudent(StudentRecognizer):
 
         Raises ModelError when it is missing, altered, has no place in the graph, or belongs to other base weights.
         """
+        if not self.base_sha256 or not self._places:
+            raise ModelError(f"{self.card.name} takes no adapters", mend="Export it with `export_adaptable`.")
         card = AdapterCard.read(folder)
         card.check_base(self.base_sha256)
         with self._lock:
@@ -111,35 +109,19 @@ class AdaptableStudent(StudentRecognizer):
         return loaded
 
 
-class AdaptableRecognizer:
-    """The plain recognizer, and beside it an adaptable one, loaded when an adapter is first asked for; then shared.
+class AdaptedRecognizer:
+    """A student as it reads with the adapter in one folder: a thin recognizer, of which each request may have its own.
 
-    ``plain`` reads whatever comes without an adapter. Safe to call from several threads.
+    Raises ModelError at once where the adapter cannot be used (see `AdaptableStudent.adapter`).
     """
 
-    def __init__(self, plain: Recognizer, weights: Path, threads: int = 0) -> None:
-        self._plain = plain
-        self._load: Callable[[], AdaptableStudent] = partial(AdaptableStudent, weights, threads)
-        self._adaptable: AdaptableStudent | None = None
-        self._lock = Lock()
+    def __init__(self, student: AdaptableStudent, folder: Path) -> None:
+        self._student = student
+        self._adapter = student.adapter(folder)
 
-    def recognize(self, crops: Sequence[Image], *, adapter: Path | None = None) -> list[Reading]:
-        """One `Reading` for each crop; ``adapter`` is the folder of the adapter that they are read with.
-
-        Raises ModelError where the adapter cannot be used (see `AdaptableStudent.adapter`).
-        """
-        if adapter is None:
-            return self._plain.recognize(crops)
-        student = self.adaptable
-        return student.adapted(crops, student.adapter(adapter))
-
-    @property
-    def adaptable(self) -> AdaptableStudent:
-        """The student that takes adapters."""
-        with self._lock:
-            if self._adaptable is None:
-                self._adaptable = self._load()
-            return self._adaptable
+    def recognize(self, crops: Sequence[Image]) -> list[Reading]:
+        """One `Reading` for each crop."""
+        return self._student.adapted(crops, self._adapter)
 
 
 def write_runtime_adapter(matrices: Matrices, file: Path) -> Path:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
+DASHES = str.maketrans("–—", "--")
 FAINT = 0.5  # mean score below which a reading of the teacher is none
 LIKELY = 0.5  # probability from which the student's reading stays where the teacher reads nothing
 RULE = (
@@ -29,8 +30,9 @@ RULE = (
 class CascadeRecognizer:
     """The student's readings, and the teacher's where the student's probability is below ``threshold``.
 
-    The teacher's reading then counts, unless it is none: empty, or of a mean score below 0.5. In that case the
-    student's stays if it is more likely right than wrong. Safe to call from several threads if its parts are.
+    The teacher's reading then counts, unless it has the same letters, or is none: empty, or of a mean score below 0.5.
+    In that case the student's stays if it is more likely right than wrong. Safe to call from several threads if its
+    parts are.
     """
 
     def __init__(self, student: Recognizer, teacher: Recognizer, threshold: float) -> None:
@@ -55,11 +57,23 @@ class CascadeRecognizer:
 def teacher_counts(student: Sequence[Reading], teacher: Sequence[Reading]) -> bool:
     """Whether the teacher's reading of a doubtful place counts, rather than the student's.
 
-    Each is a list of readings: the rows of one place may have been read apart.
+    Each is a list of readings: the rows of one place may have been read apart. Where both read the same letters the
+    student's stays, as the teacher leaves out blanks and takes one dash for another.
     """
+    if _letters(student) == _letters(teacher):
+        return False
     if any(reading.text and reading.confidence >= FAINT for reading in teacher):
         return True
     return not any(reading.probability is not None and reading.probability >= LIKELY for reading in student)
+
+
+def letters_of(text: str) -> str:
+    """A text without blanks, all dashes one: no timetable depends on either."""
+    return "".join(text.split()).translate(DASHES)
+
+
+def _letters(readings: Sequence[Reading]) -> str:
+    return "".join(letters_of(reading.text) for reading in readings)
 
 
 def choose_threshold(

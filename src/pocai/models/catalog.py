@@ -67,20 +67,20 @@ def _ppocr(threads: int) -> OCREngine:
 
 
 def _student(threads: int, folder: Path | None = None) -> OCREngine:
+    from pocai.models.adapter import AdaptableStudent
     from pocai.models.line_engine import LineEngine
-    from pocai.models.recognizer import StudentRecognizer
 
-    recognizer = StudentRecognizer(threads, folder and folder / OWN_WEIGHTS)
+    recognizer = AdaptableStudent(threads, folder and folder / OWN_WEIGHTS)
     return LineEngine("student", detector.PPOCRDetector(threads), recognizer)
 
 
 def _cascade(threads: int, folder: Path | None = None) -> OCREngine:
+    from pocai.models.adapter import AdaptableStudent
     from pocai.models.cascade import CascadeRecognizer
     from pocai.models.line_engine import LineEngine
     from pocai.models.proxies import LateRecognizer
-    from pocai.models.recognizer import StudentRecognizer
 
-    student = StudentRecognizer(threads, folder and folder / OWN_WEIGHTS)
+    student = AdaptableStudent(threads, folder and folder / OWN_WEIGHTS)
     if student.card.threshold is None:
         raise ModelError(f"the card of {student.card.name} names no threshold", mend="Use the engine student instead.")
     teacher = LateRecognizer(partial(ppocr_recognizer.PPOCRRecognizer, threads))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocai.documents.page import Line, Page, Quad
 from pocai.documents.straighten import turn
+from pocai.errors import ModelError
+from pocai.models.adapter import AdaptableStudent, AdaptedRecognizer
 from pocai.models.cascade import FAINT, CascadeRecognizer, teacher_counts
 from pocai.models.lines import cut, in_reading_order, tall
 from pocai.models.looks import SURE, Look, Looker, length, merit
@@ -31,8 +34,21 @@ class LineEngine:
     def __init__(self, name: str, detector: Detector, recognizer: Recognizer) -> None:
         self.name = name
         self._detector = detector
+        self._recognizer = recognizer
         self._cascade = recognizer if isinstance(recognizer, CascadeRecognizer) else None
         self._looker = Looker(self._cascade.student if self._cascade else recognizer)
+
+    def adapted(self, adapter: Path) -> LineEngine:
+        """This engine as it reads with an adapter of its student, from a folder; both share all weights.
+
+        Raises ModelError where there is no student that takes it (see `AdaptableStudent.adapter`).
+        """
+        cascade, student = self._cascade, self._cascade.student if self._cascade else self._recognizer
+        if not isinstance(student, AdaptableStudent):
+            raise ModelError(f"the engine {self.name} takes no adapters", mend="Use the engine student or cascade.")
+        own = AdaptedRecognizer(student, adapter)
+        recognizer = CascadeRecognizer(own, cascade.teacher, cascade.threshold) if cascade else own
+        return LineEngine(self.name, self._detector, recognizer)
 
     def read(self, page: Page) -> OCRResult:
         """What is written on the page, in its coordinates; vertical lines both ways."""

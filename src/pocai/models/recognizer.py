@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pocai.errors import ModelError
 from pocai.models.artefact import Artefact, open_session, usable_threads
 from pocai.models.card import ModelCard, card_file
-from pocai.models.ctc import decode
+from pocai.models.ctc import search
 from pocai.models.line_image import batch_of, line_image
 from pocai.models.protocols import Reading
 
@@ -101,7 +101,7 @@ class StudentRecognizer:
     def _reading(self, scores: Scores, width: int) -> Reading:
         import numpy as np
 
-        read = decode(np.exp(scores), self.card.classes, width / self.card.step)
+        read = search(np.exp(scores), self.card.classes, width / self.card.step)
         sure = None if self.card.calibration is None else self.card.calibration.probability(scores)
         return replace(read, probability=sure, reader=self.name)
 

@@ -125,7 +125,8 @@ def perform(frame: Frame, settings: Settings, say: Say) -> Frame:
         raise BadRequest(f"there is no task {kind!r} with {len(frame.parts)} parts", mend=f"Known: {', '.join(TASKS)}")
     if (engine := options.get("engine")) is not None:
         catalog.entry(engine)  # also where no page will have to be read
-        settings = settings.model_copy(update={"ocr_engine": engine})
+        adapter = settings.ocr_adapter if engine == settings.ocr_engine else None  # it is one for that engine
+        settings = settings.model_copy(update={"ocr_engine": engine, "ocr_adapter": adapter})
 
     def tell(stage: str, share: float) -> None:
         say(Frame({"progress": [stage, share]}))

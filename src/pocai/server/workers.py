@@ -30,7 +30,8 @@ Answer = Literal["ready", "done"]
 Fate = Literal["lost", "stopped", "recycled"]
 
 COMMAND = (sys.executable, "-P", "-m", "pocai.server.worker")
-HANDED_DOWN = {"limits", "school_hours", "quality", "ocr_engine", "document_model"}  # settings that reading needs
+HANDED_DOWN = {"limits", "school_hours", "quality"}  # settings that reading needs
+HANDED_DOWN |= {"ocr_engine", "ocr_adapter", "document_model"}
 PASSED_ON = {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "TESSDATA_PREFIX"}  # holds no secret
 PASSED_ON |= {"PYTHONHOME", "PYTHONPATH"}
 START = 120.0  # seconds that a process may take to load its models

@@ -7,7 +7,6 @@ convolutions before, so that the branches of these carry its scale.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from copy import deepcopy
 from pathlib import Path
@@ -21,10 +20,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pocai.errors import ModelError
 from pocai.models.adapter import BASE_KEY
-from pocai.models.card import ModelCard, card_file
 from pocai.models.line_image import HEIGHT
 from pocai.models.student_network import Residual, StudentNetwork
-from pocai.training.lora_network import NAME, digest_of, lora_layers
+from pocai.training.lora_network import LAYERS, NAME, digest_of, lora_layers
 from pocai.training.ocr_model.export import INPUT, OPSET, OUTPUT, SAME, difference
 
 _RANK = 3  # of the matrices in the example that is traced; any other number but 0 and 1 would do
@@ -91,19 +89,18 @@ class _Adaptable(nn.Module):
         }
 
 
-def export_adaptable(network: StudentNetwork, file: Path, targets: tuple[str, ...], card: ModelCard) -> Path:
-    """Write a student without adapters as a graph that takes them beside ``targets``, with its card beside it.
+def export_adaptable(network: StudentNetwork, file: Path, targets: tuple[str, ...] = LAYERS) -> Path:
+    """Write a student without adapters as a graph that takes them beside ``targets``, as `export` writes a plain one.
 
-    ``card`` is that of the plain student. Raises ModelError when ONNX Runtime does not compute what torch does.
+    Raises ModelError when ONNX Runtime does not compute what torch does.
     """
+    network = network.eval()
     adaptable = _Adaptable(folded(network), targets).eval()
     _trace(adaptable, file)
     _add_defaults(adaptable, file, digest_of(network))
     worst = difference(network, file)
     if worst > SAME:
         raise ModelError(f"{file.name} differs from the network by {worst:.2g}", mend=f"At most {SAME} is allowed.")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    card.model_copy(update={"sha256": digest}).write(card_file(file))
     return file
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pocai.errors import InputError
 from pocai.models.card import ModelCard, Threshold
-from pocai.models.cascade import choose_threshold
+from pocai.models.cascade import choose_threshold, letters_of
 from pocai.models.confidence import FEATURES, Calibration, fit, line_features
-from pocai.models.ctc import decode
+from pocai.models.ctc import search
 from pocai.models.protocols import Recognizer
 from pocai.models.recognizer import StudentRecognizer
 from pocai.training.datasets import Line
@@ -35,16 +35,18 @@ class Judged:
 
 
 def judge(lines: Sequence[Line], student: StudentRecognizer, teacher: Recognizer) -> Judged:
-    """Both read every line; a line is right when its text is, blanks in a row counted as one."""
+    """Both read every line; a line is right when its letters are, whatever its blanks and the kinds of its dashes."""
     features, by_student, by_teacher = [], [], []
     rest = iter(lines)
     while part := list(islice(rest, AT_ONCE)):
-        crops, texts = [line.image for line in part], [" ".join(line.text.split()) for line in part]
+        crops, texts = [line.image for line in part], [letters_of(line.text) for line in part]
         for scores, text in zip(student.log_probabilities(crops), texts, strict=True):
             found = line_features(scores)
             features.append(np.full(len(FEATURES), np.nan) if found is None else found)
-            by_student.append(decode(np.exp(scores), student.card.classes, len(scores)).text == text)
-        by_teacher += [read.text == text for read, text in zip(teacher.recognize(crops), texts, strict=True)]
+            by_student.append(letters_of(search(np.exp(scores), student.card.classes, len(scores)).text) == text)
+        by_teacher += [
+            letters_of(read.text) == text for read, text in zip(teacher.recognize(crops), texts, strict=True)
+        ]
     return Judged(np.array(features), np.array(by_student), np.array(by_teacher))
 
 

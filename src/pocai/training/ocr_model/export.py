@@ -19,6 +19,7 @@ from pocai.models.line_image import HEIGHT, batch_of
 
 INPUT, OUTPUT = "lines", "log_probabilities"
 OPSET = 18
+WARNINGS, ERRORS = 2, 3  # levels of ONNX Runtime's log; the first is what it starts with
 SAME = 1e-4  # greatest difference of log-probabilities between torch and ONNX Runtime
 
 
@@ -62,7 +63,7 @@ def difference(network: nn.Module, file: Path, seed: int = 0) -> float:
 
 
 def quantise(file: Path, target: Path, examples: Iterable[NDArray[np.uint8]]) -> Path:
-    """A copy of an ONNX student whose convolutions and products compute with 8 bits.
+    """A copy of an ONNX student whose convolutions compute with 8 bits; its layers of products stay as they are.
 
     ``examples`` are line images ``(48, w)`` from which the ranges of the activations are measured.
     """
@@ -81,6 +82,7 @@ def quantise(file: Path, target: Path, examples: Iterable[NDArray[np.uint8]]) ->
             str(target),
             Examples(),
             quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
             per_channel=True,
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
@@ -90,10 +92,14 @@ def quantise(file: Path, target: Path, examples: Iterable[NDArray[np.uint8]]) ->
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the quantiser's advice, which it gives to the root logger for every file."""
+    """Without advice of the quantiser (to the root logger) and of ONNX Runtime (that adapters are inputs)."""
+    import onnxruntime
+
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
+    onnxruntime.set_default_logger_severity(ERRORS)
     try:
         yield
     finally:
+        onnxruntime.set_default_logger_severity(WARNINGS)
         logging.disable(before)
