@@ -46,8 +46,8 @@ WIDTH = 160  # pixels of the line that is read while adapters are swapped
 
 
 def made(seed: int, count: int, families: tuple[str, ...]) -> HeldLines:
-    """Lines of some held-out faces, a third of them clean and the others damaged."""
-    source = LineSource(seed, "test", "mixed", families)
+    """Lines of ordinary text in some held-out faces, a third of them clean and the others damaged."""
+    source = LineSource(seed, "test", "mixed", families, rare=0.0)
     samples = [source.line(number) for number in range(count)]
     return HeldLines([line_image(sample.image) for sample in samples], [sample.text for sample in samples])
 

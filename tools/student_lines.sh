@@ -24,3 +24,7 @@ pages lines2/validation-pages 10 8000000
 # for recipes/ocr-student-last.toml
 lines lines2/last 80000 5 mixed
 pages lines2/pages-last 300 30000 --taught
+
+# for recipes/ocr-student-hands.toml
+lines lines2/hands 80000 6 mixed '--kind hand'
+lines lines2/display 30000 7 mixed '--kind display'

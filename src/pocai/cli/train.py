@@ -47,6 +47,21 @@ def ocr_student(
 
 
 @app.command()
+def average(
+    weights: Annotated[list[Path], typer.Argument(help="best.safetensors of runs that went on from one another.")],
+    output: Output,
+    version: Annotated[str, typer.Option(help="Version that the model card names.")] = "0",
+) -> None:
+    """Average the weights of students, where that reads better than each of them, and export the mean."""
+    with missing_extra("train"):
+        from pocai.training.ocr_model.shipping import shipped
+        from pocai.training.soup import average_runs
+
+    file = shipped(average_runs(weights, output), output, version)
+    typer.echo(f"Saved {file}: pocai extract --engine student:{output}", err=True)
+
+
+@app.command()
 def ocr_teacher(
     output: Output,
     recipe: RecipePath = Path("recipes/ocr-teacher.toml"),

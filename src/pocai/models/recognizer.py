@@ -14,6 +14,7 @@ from pocai.models.artefact import Artefact, open_session, usable_threads
 from pocai.models.card import ModelCard, card_file
 from pocai.models.ctc import search
 from pocai.models.line_image import batch_of, line_image
+from pocai.models.lookalikes import digits_in_numbers
 from pocai.models.protocols import Reading
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class StudentRecognizer:
     def _reading(self, scores: Scores, width: int) -> Reading:
         import numpy as np
 
-        read = search(np.exp(scores), self.card.classes, width / self.card.step)
+        read = digits_in_numbers(search(np.exp(scores), self.card.classes, width / self.card.step))
         sure = None if self.card.calibration is None else self.card.calibration.probability(scores)
         return replace(read, probability=sure, reader=self.name)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ALLOWED_LOSS = 0.001  # of the character error rate, for the variant with 8 bits to be taken
 EXAMPLES = 200  # lines from which the ranges of the 8 bits are measured
-TOLERANCE = 0.005  # share of lines by which the cascade may be worse than the better of its two readers
+TOLERANCE = 0.001  # share of lines by which the cascade may be worse than the better of its two readers
 HELD_OUT = 9_100_000  # first seed of the made pages whose lines calibrate
 CALIBRATED = 60  # of them
 TRIED = 6  # of them, on which a student must read something before the others are made
