@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
@@ -48,7 +49,7 @@ def test_the_run_is_described(tmp_path: Path) -> None:
     card = json.loads((tmp_path / "run.json").read_text())
     assert Recipe.model_validate(card["recipe"]) == made
     assert (card["fingerprint"], card["status"], card["files"]) == (made.fingerprint, "finished", ["best.safetensors"])
-    assert card["versions"]["torch"] == torch.__version__
+    assert card["versions"]["torch"] == version("torch")
 
     class Known(Regression):
         data_hash = "0123abcd"
