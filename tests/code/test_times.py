@@ -187,11 +187,18 @@ def test_clock_readings() -> None:
         "9.00: Maths": "Maths",
         "Maths - 9:00-10:00 - Hall": "Maths - Hall",
         "Early start 8.30": "Early start",
+        "03: 10:00 – 10:45": "03",
         "Ends at 12.30.": "",
     }.items(),
 )
 def test_stripping_mends_the_cut(text: str, rest: str) -> None:
     assert strip_times(text, find_times(text)) == rest
+
+
+@pytest.mark.parametrize("text", ["03: 9:00 – 9:45", "03: 9h00 – 9h45", "03: 9.00–9.45", "03 9h–9h45", "11: 9h - 9h45"])
+def test_a_number_before_a_colon_and_a_time_is_no_hour(text: str) -> None:
+    (span,) = find_times(text)
+    assert (span.start.hour, span.end.hour, span.end.minute) == (9, 9, 45)  # type: ignore[union-attr]  # both are there
 
 
 @pytest.mark.parametrize("text", ["9.00-10.00", "Time: 9.00", "from 9.00 to 10.00", "(9.00)\n10.00", "8.00 Uhr"])

@@ -37,12 +37,12 @@ _CLOCK = re.compile(
     rf"""(?<!\d)(?<!\d[.:])(?<![€£$#])(?:
       (?P<noon>(?<![\w-])(?:12\s?)?(?:noon|midday|mittags?|midi|mediod[ií]a|mezzogiorno|meio[- ]dia)(?!\w|-[^\W\d]))
     | (?P<hour>\d{{1,2}})(?:
-          (?P<colon>\s?[:;]\s?)(?P<minute1>\d{{2}})(?::\d{{2}})?
+          (?P<colon>\s?[:;]\s?)(?P<minute1>\d{{2}})(?:(?<!\s\d\d):\d{{2}})?(?!(?<=[:;]\s\d\d)\s?h)
         | (?P<point>\s?\.|(?<![^\W\d_]\d)(?<![^\W\d_]\d\d)·)(?P<minute2>\d{{2}})
         | (?P<letter>\s?h\s?)(?P<minute3>\d{{2}})(?:\s?min)?
         | (?P<comma>,)(?P<minute4>\d{{2}})
         | (?P<minute5>[⁰¹²³⁴⁵⁶⁷⁸⁹]{{2}})
-      )(?!\d|[.:]\d)
+      )(?!\d|[.:]\d|h\d)
     | (?P<hour6>\d{{1,2}})(?P<minute6>\d{{2}})(?!\d|[./:,]\d)
     | (?P<bare>\d{{1,2}})(?!\d|[./:,]\d|\s?[/%*€£$°ªº])
     )
