@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pocai.cli.environment import missing_extra
+
+if TYPE_CHECKING:
+    from pocai.documents.page import Document
+    from pocai.synthetic.made_document import MadeDocument
 
 app = typer.Typer(help="Make training data: text lines, or whole documents, with the truth about them.")
 
@@ -113,6 +117,46 @@ def pages(  # noqa: PLR0913, PLR0917 -- the options of a command
     with _bar("Making pages", count) as told:
         parts = write_page_lines(output, wanted, processes, lambda done, _: told(done))
     typer.echo(f"Saved the lines of {count} documents in {len(parts)} parts under {output}", err=True)
+
+
+@app.command()
+def layouts(  # noqa: PLR0913, PLR0917 -- the options of a command
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the files of 100 documents.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of documents.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first document; each has the next one.")] = 1,
+    layouts: Annotated[str, typer.Option(help='"train", "test", or the name of a family of layouts.')] = "train",
+    split: Annotated[Split, typer.Option(help="Type faces to use.")] = Split.TRAIN,
+    variants: Annotated[int, typer.Option(min=1, help="Ways in which the reading of a document is imitated.")] = 1,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option("--format", help="Make files of this format and read them; repeat it. Default: imitate reading."),
+    ] = None,
+    damage: Annotated[Damage, typer.Option(help="What is done to pictures and scans that are read.")] = Damage.MIXED,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that make pages.")] = 1,
+) -> None:
+    """Make pages to train the layout transformer on: lines, rules and cells, and what each line is."""
+    with missing_extra("train"):
+        from pocai.synthetic.made_document import FORMATS
+        from pocai.training.document_model.layout_sets import LayoutSet, write_layouts
+
+    kinds = tuple(kind for kind in FORMATS if Format(kind) in (formats or ()))
+    wanted = LayoutSet(seed, count, layouts, split.value, variants, kinds, damage.value)
+    with _bar("Making pages", count) as told:
+        files = write_layouts(output, wanted, _read_text, processes, lambda done, _: told(done))
+    typer.echo(f"Saved the pages of {count} documents in {len(files)} files under {output}", err=True)
+
+
+def _read_text(made: MadeDocument) -> tuple[Document, list[float]]:
+    """A made file with its lines, as the pipeline reads them, and the widths of its pages."""
+    from pocai.documents.ingest import load
+    from pocai.documents.limits import Deadline
+    from pocai.inference.pipeline import Stopwatch, read_text
+    from pocai.settings import Settings
+
+    settings = Settings.model_construct()
+    document = load(made.printed.data, name=f"made.{made.ending}", limits=settings.limits)
+    widths = [page.source_size[0] for page in document.pages]
+    return read_text(document, settings, Deadline(settings.limits.max_seconds), Stopwatch(None))[0], widths
 
 
 @contextmanager

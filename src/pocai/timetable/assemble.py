@@ -6,7 +6,7 @@ the cells. What is printed is kept as it is; what follows from the neighbours is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from pocai.documents.page import Box, Document, Line, Page, on_source
@@ -18,15 +18,20 @@ from pocai.timetable.grid import find_tables
 from pocai.timetable.heading import Heading, period_key, read_heading, without_key
 from pocai.timetable.layout import layout_of
 from pocai.timetable.naming import Context, folded, with_sizes
-from pocai.timetable.pieces import pieces_of
+from pocai.timetable.pieces import Piece, pieces_of
 from pocai.timetable.timetable import WEEK, BlockField, Day, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
 from pocai.timetable.week import Week, read_week
 
 
 def assemble(document: Document, hours: SchoolHours) -> tuple[Timetable, ...]:
     """All timetables of a document, in the order of its pages; none where no page holds one."""
+    return over_pages(document, lambda page: assemble_page(page, hours))
+
+
+def over_pages(document: Document, read: Callable[[Page], Sequence[Timetable]]) -> tuple[Timetable, ...]:
+    """The timetables that ``read`` finds on each page; days that stand on pages of their own are one week."""
     found: list[Timetable] = []
-    for timetable in (timetable for page in document.pages for timetable in assemble_page(page, hours)):
+    for timetable in (timetable for page in document.pages for timetable in read(page)):
         if found and _is_next_day(timetable, found[-1]):
             found[-1] = _with_day(found[-1], timetable)
         else:
@@ -63,9 +68,19 @@ def assemble_page(page: Page, hours: SchoolHours) -> tuple[Timetable, ...]:
     cells = [(piece.lines, piece.page_box) for piece in pieces if piece.ruled and len(piece.lines) > 1]
     house = House(hours, with_sizes(context, cells))
     weeks = [[read_week(axis, shown, key, house) for axis in group] for group in layout.groups]
+    return timetables_of(page, pieces, weeks)
+
+
+def timetables_of(
+    page: Page,
+    pieces: Sequence[Piece],
+    weeks: Sequence[Sequence[Week]],
+    heading: Callable[[Sequence[Line]], Heading] = read_heading,
+) -> tuple[Timetable, ...]:
+    """A timetable for each group of weeks, with the ``heading`` that the other lines of the page give it."""
     used = {line for group in weeks for week in group for line in week.used}
     around = [line for piece in pieces for line in piece.lines if id(line) not in used]
-    timetables = [_timetable(group, read_heading(_own_lines(around, group, weeks)), page) for group in weeks]
+    timetables = [_timetable(group, heading(_own_lines(around, group, weeks)), page) for group in weeks]
     return tuple(timetable for timetable in timetables if _is_timetable(timetable))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import sqrt
 from statistics import median
@@ -48,7 +48,13 @@ CENTERED, OFF_CENTER = 0.07, 0.14  # distance of a line's middle from the cell's
 BRACKET = re.compile(r"\([^()]*(?:\)|$)")
 SEPARATOR = re.compile(r"\s*[·•|]\s*|\s+[‧∙]\s+")
 TAIL = re.compile(
-    r"\s[-–,/:]?\s*\(?(?:(?:Room|Rm|Raum|Salle|Sala|Zimmer|Lab)\.?\s?\w{1,6}|(?:Mr|Mrs|Ms|Miss|Dr|Prof|Mme|Herr|Frau)\.?\s[A-ZÀ-Þ][\w'’-]+)\)?$|"
+    r"\s[-–,/:]?\s*\(?(?:"
+    r"(?:Room|Rm|Raum|Salle|Sala|Saal|Aula|Zimmer|Lab|Labo|Laboratorio|Bât|Building|Gebäude|Anf|Anfiteatro|Amphi|Hörsaal)"
+    r"\.?\s(?:[A-Z]{0,2}\d{1,3}[a-z]?|[A-Z]|\w{1,6})"
+    r"|(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Profa|Mme|Mlle|Herr|Frau|Sr|Sra|Srta|Sig|Dott)\.?\s[A-ZÀ-Þ][\w'’-]+"
+    r"|[A-ZÀ-Þ]\.\s?[A-ZÀ-Þ][\w'’-]{2,}"
+    r"|(?:TP|TD|CM)\s?\d{1,2}"
+    r")\)?$|"
     r"(?<=[a-zà-ÿ]{2})(?<!group)(?<!roup)(?<!set)(?<!class)(?<!level)(?<!part)(?<!unit)\s(?![ABC][12]$)(?:[A-Z]-?\d{1,3}[a-z]?)$"
 )
 UNFINISHED = re.compile(
@@ -81,13 +87,15 @@ class Context:
     """What naming has to know of the rest of the page.
 
     ``known`` are texts that stand alone on it (`folded`), ``note_columns`` stretches of columns that hold only notes;
-    the usual sizes of names and notes are 0.0 where they are unknown.
+    the usual sizes of names and notes are 0.0 where they are unknown. ``told`` says of lines, by their identity,
+    whether they are notes, where a model has said so.
     """
 
     known: frozenset[str] = frozenset()
     note_columns: tuple[tuple[float, float], ...] = ()
     name_size: float = 0.0
     note_size: float = 0.0
+    told: Mapping[int, bool] = field(default_factory=dict)
 
     def is_small(self, line: Line, main: Line) -> bool:
         """Whether a line has the size that notes have on this page, and the main line that of names."""
@@ -124,10 +132,17 @@ def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = A
     ``cell`` is the printed cell, if there is one: what hugs its sides around a centred name is a note. Without
     ``timed`` no time is looked for.
     """
-    lines = _continued(lines, context.known)
-    spans, parts, time_lines = _without_times(lines, timed=timed)
+    told = context.told if all(id(line) in context.told for line in lines) else {}
+    lines = lines if told else _continued(lines, context.known)
+    if told:
+        spans, parts, time_lines = _line_by_line(lines, timed=timed)
+    else:
+        spans, parts, time_lines = _without_times(lines, timed=timed)
     parts = [replace(part, note=part.note or context.in_note_column(part.line)) for part in parts]
-    parts = _split_codes(_in_order(parts) if _is_typed(parts) else _marked(parts, cell, context))
+    if told:
+        parts = _split_codes([replace(part, note=told[id(part.line)]) for part in parts])
+    else:
+        parts = _split_codes(_in_order(parts) if _is_typed(parts) else _marked(parts, cell, context))
     if parts and all(part.note for part in parts):
         parts = _one_name(parts)
     names = [part for part in parts if not part.note]
@@ -196,6 +211,21 @@ def _without_times(lines: Sequence[Line], *, timed: bool) -> tuple[tuple[TimeSpa
                 parts.append(_Part(rest.strip(), line, note))
         begin = end + 1
     return spans, parts, tuple(held)
+
+
+def _line_by_line(lines: Sequence[Line], *, timed: bool) -> tuple[tuple[TimeSpan, ...], list[_Part], tuple[Line, ...]]:
+    """The same of each line alone: no time goes on in the next line."""
+    spans: list[TimeSpan] = []
+    parts: list[_Part] = []
+    held: list[Line] = []
+    begin = 0
+    for line in lines:
+        own, rest, timed_lines = _without_times([line], timed=timed)
+        spans += [TimeSpan(span.start, span.end, (span.at[0] + begin, span.at[1] + begin)) for span in own]
+        parts += rest
+        held += timed_lines
+        begin += len(line.text) + 1
+    return tuple(spans), parts, tuple(held)
 
 
 def _in_remark(text: str, span: TimeSpan, spans: Sequence[TimeSpan], brackets: Sequence[tuple[int, int]]) -> bool:
@@ -330,8 +360,8 @@ def _split_codes(parts: Sequence[_Part]) -> list[_Part]:
         pieces = [piece for piece in SEPARATOR.split(part.text, maxsplit=1) if piece.strip()]
         if len(pieces) > 1 and any(not other.note for other in split):
             pieces = []  # a second line of codes
-        elif len(pieces) == 1 and (tail := TAIL.search(part.text)) and tail.start():
-            pieces = [part.text[: tail.start()].rstrip(" -–,/:"), tail[0].strip()]
+        elif len(pieces) == 1 and (at := _tail(part.text)):
+            pieces = [part.text[:at].rstrip(" -–,/:"), part.text[at:].strip()]
         if part.note or len(pieces) == 1:
             split.append(part)
         elif not pieces:
@@ -339,6 +369,15 @@ def _split_codes(parts: Sequence[_Part]) -> list[_Part]:
         else:
             split += [_Part(pieces[0], part.line), _Part(pieces[1], part.line, note=True)]
     return split
+
+
+def _tail(text: str) -> int:
+    """Where the rooms, persons and groups at the end of a text begin; 0 where there are none."""
+    at = 0
+    while (tail := TAIL.search(text)) and tail.start():
+        at = tail.start()
+        text = text[:at]
+    return at
 
 
 def _one_name(parts: Sequence[_Part]) -> list[_Part]:

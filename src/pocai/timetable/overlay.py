@@ -69,7 +69,7 @@ def draw(page: Page, timetables: Sequence[Timetable]) -> NDArray[np.uint8]:
     import numpy as np
     from PIL import Image, ImageDraw
 
-    picture = Image.fromarray(page.image).convert("RGB") if page.image is not None else _drawn(page)
+    picture = picture_of(page)
     scale = picture.width / page.width
     area = Box(0, 0, *picture.size) if page.image is not None else _content(page).scaled(scale)
     regions = regions_of(page, timetables, scale=scale)
@@ -84,6 +84,13 @@ def draw(page: Page, timetables: Sequence[Timetable]) -> NDArray[np.uint8]:
     if page.image is None:
         marked = marked.crop(_with_margin(Box.around((area, *tags)), marked.size))
     return np.asarray(marked, dtype=np.uint8)
+
+
+def picture_of(page: Page) -> Image:
+    """The picture of a page, RGB; one without a picture is drawn from its text, rules and fills."""
+    from PIL import Image
+
+    return Image.fromarray(page.image).convert("RGB") if page.image is not None else _drawn(page)
 
 
 def _with_margin(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -1,0 +1,1 @@
+"""Training of document models: from text lines with their places to timetables."""
