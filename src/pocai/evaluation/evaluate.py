@@ -21,11 +21,15 @@ from pocai.timetable.timetable import Timetable
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What an extractor hands over: timetables; for more figures the ``words`` it read and the ``document``."""
+    """What an extractor hands over: timetables; for more figures the ``words`` it read and the ``document``.
+
+    ``confidences`` are those of each timetable's blocks, None where a block has none; empty where nothing has any.
+    """
 
     timetables: tuple[Timetable, ...]
     words: tuple[str, ...] | None = None
     document: Document | None = None
+    confidences: tuple[tuple[float | None, ...], ...] = ()
 
 
 Extractor: TypeAlias = Callable[[Path], Extraction]
@@ -37,7 +41,7 @@ class Evaluated:
     """One document: what is true, what was extracted, and how the two compare.
 
     ``seconds`` is the extractor's wall time; ``error`` says why there is no prediction; ``recall`` is of printed words,
-    None where label or extractor name none.
+    None where label or extractor name none; ``confidences`` are those of the extraction's blocks.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Evaluated:
     slices: tuple[Slice, ...] = ()
     recall: Recall | None = None
     pictures: tuple[PagePicture, ...] = ()
+    confidences: tuple[tuple[float | None, ...], ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -132,6 +137,7 @@ def _evaluated(labelled: LabelledDocument, extract: Extractor, *, pictures: bool
         slices=slices_of(labelled.slices, document, extraction.timetables),
         recall=None if words is None else word_recall(*words),
         pictures=tuple(map(picture_of, document.pages)) if pictures and document is not None else (),
+        confidences=extraction.confidences,
     )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pocai.evaluation.evaluate import Evaluated, EvaluationResult
 from pocai.evaluation.timetables import Counts, total
+from pocai.evaluation.trust import claims_of
+from pocai.evaluation.trust_report import trust_markdown
 
 SHARES = ("block", "slot", "name", "notes", "header")
 
@@ -35,6 +37,7 @@ def markdown(result: EvaluationResult) -> str:
         _table("all", [(f"{len(result.documents)} documents", result.counts)]),
         "## By slice",
         _table("slice", _slice_rows(result)) if result.by_slice() else "No slice is known.",
+        trust_markdown(claims_of(result.documents)),
         "## By document, worst first",
         _document_table(worst_first(result.documents)),
     ]

@@ -14,6 +14,8 @@ from pocai.evaluation.markup import Html, element, together
 from pocai.evaluation.pictures import PagePicture
 from pocai.evaluation.report import SHARES, seconds_of, summary_sentence, worst_first
 from pocai.evaluation.timetables import FIELDS, HEADER, SLOT, Counts, Figures, Json, blocks_of, header_of, total
+from pocai.evaluation.trust import claims_of
+from pocai.evaluation.trust_report import trust_section, trust_style
 from pocai.timetable.timetable import Mark
 
 State: TypeAlias = Literal["right", "wrong", "surplus", "missing"]
@@ -60,7 +62,7 @@ def html_page(result: EvaluationResult, *, title: str = "Timetable evaluation") 
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
-        element("style", Html(style)),
+        element("style", Html(style + trust_style())),
     )
     body = element(
         "body",
@@ -70,6 +72,7 @@ def html_page(result: EvaluationResult, *, title: str = "Timetable evaluation") 
             "main",
             _summary(result),
             _slices(result),
+            trust_section(claims_of(result.documents)),
             _index(documents, result.unlabelled),
             *(_document(index, document) for index, document in enumerate(documents)),
         ),

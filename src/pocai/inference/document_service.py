@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pocai.documents.page import Document
 from pocai.errors import ModelError, UnknownModel
 from pocai.models.protocols import DocumentModel
-from pocai.settings import SchoolHours
+from pocai.settings import LanguageEndpoint, SchoolHours
 from pocai.timetable.assemble import assemble
+from pocai.timetable.support import Checked
 from pocai.timetable.timetable import Timetable
 
 
@@ -25,25 +29,116 @@ class RuleAssembler:
         return assemble(document, self.hours)
 
 
-DOCUMENT_MODELS: dict[str, Callable[[SchoolHours], DocumentModel]] = {"rules": RuleAssembler}
+@lru_cache(maxsize=4)
+def _layout_of(folder: str, hours: SchoolHours) -> DocumentModel:
+    """The layout transformer in a folder, or the one that is shipped; loaded once in a process."""
+    from pocai.models.layout import LayoutModel
+
+    return LayoutModel(hours, Path(folder, "layout.onnx") if folder else None)
+
+
+def _layout(folder: str, hours: SchoolHours, _: LanguageEndpoint) -> DocumentModel:
+    return _layout_of(folder, hours)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The layout transformer and the rules, of whose readings the critic takes the likelier one (`models.critic`)."""
+
+    layout: DocumentModel
+    rules: DocumentModel
+    hours: SchoolHours
+    name: str = "auto"
+
+    def assemble(self, document: Document) -> tuple[Timetable, ...]:
+        """The timetables of the model that is preferred."""
+        return self.choose(document)[0]
+
+    def choose(self, document: Document) -> tuple[tuple[Timetable, ...], str]:
+        """The timetables, and the name of the model that made them. Raises ModelError."""
+        from pocai.models.critic import shipped
+
+        rules, layout = self.rules.assemble(document), self.layout.assemble(document)
+        if layout and (not rules or shipped().prefers_layout(rules, layout, self.hours)):
+            return layout, self.layout.name
+        return rules, self.rules.name
+
+    def adapted(self, folder: Path) -> DocumentModel:
+        """A school's adapter is for the layout transformer, which then reads alone."""
+        return _adapted(self.layout, folder)
+
+
+def _judged(hours: SchoolHours) -> DocumentModel:
+    return Judged(_layout_of("", hours), RuleAssembler(hours), hours)
+
+
+DOCUMENT_MODELS: dict[str, Callable[[SchoolHours], DocumentModel]] = {
+    "rules": RuleAssembler,
+    "layout": partial(_layout_of, ""),
+    "auto": _judged,
+}
 FALLBACK = "rules"
+
+
+def _language(folder: str, hours: SchoolHours, endpoint: LanguageEndpoint) -> DocumentModel:
+    from pocai.models.language import named
+
+    return named(folder, hours, endpoint)
+
+
+# Models of one's own, from the folder that their name ends with ("language:FOLDER"; without one an endpoint is asked).
+FAMILIES: dict[str, Callable[[str, SchoolHours, LanguageEndpoint], DocumentModel]] = {
+    "layout": _layout,
+    "language": _language,
+}
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A document model that tells what it has left out because the pages do not say it."""
+
+    def read(self, document: Document) -> Checked: ...
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """A document model that takes adapters, by their folders."""
+
+    def adapted(self, folder: Path) -> DocumentModel: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """Timetables, the model that made them, and why it was not the one asked for (None when it was)."""
+    """Timetables, the model that made them, and why it was not the one asked for (None when it was).
+
+    ``left_out`` tells what the model said and the pages do not. ``judge`` is the model that chose this one, if any.
+    """
 
     timetables: tuple[Timetable, ...]
     model: str
     fallback_reason: str | None = None
+    left_out: tuple[str, ...] = ()
+    judge: str | None = None
 
 
 class DocumentService:
     """Assembles timetables with the named model, and with the rules where that model fails or finds nothing."""
 
-    def __init__(self, model: str | DocumentModel, hours: SchoolHours) -> None:
-        """Raises UnknownModel for a name that is not in `DOCUMENT_MODELS`."""
-        self._model = _made(model, hours) if isinstance(model, str) else model
+    def __init__(
+        self,
+        model: str | DocumentModel,
+        hours: SchoolHours,
+        endpoint: LanguageEndpoint | None = None,
+        adapter: Path | None = None,
+    ) -> None:
+        """Raises UnknownModel for a name that is in neither `DOCUMENT_MODELS` nor, before its colon, `FAMILIES`.
+
+        ``endpoint`` is asked by the model "language". Raises ConfigurationError where that may not be used, ModelError
+        for a folder that is not there. ``adapter`` is the folder of an adapter that the model reads with; ModelError
+        where it takes none, or not this one: a school's own style is never left out in silence.
+        """
+        plain = _made(model, hours, endpoint) if isinstance(model, str) else model
+        self._model = plain if adapter is None else _adapted(plain, adapter)
         self._fallback = _made(FALLBACK, hours)
 
     def extract(self, document: Document) -> Assembly:
@@ -51,19 +146,34 @@ class DocumentService:
         if self._model.name == self._fallback.name:
             return Assembly(self._model.assemble(document), self._model.name)
         try:
-            timetables = self._model.assemble(document)
+            if isinstance(self._model, Judged):
+                return Assembly(*self._model.choose(document), judge=self._model.name)
+            asked = self._asked(document)
         except ModelError as error:
             return self._by_rules(document, f"{self._model.name} failed: {error.code}")
-        if timetables:
-            return Assembly(timetables, self._model.name)
+        if asked.timetables:
+            return Assembly(asked.timetables, self._model.name, left_out=tuple(map(str, asked.unsupported)))
         return self._by_rules(document, f"{self._model.name} found no timetable")
+
+    def _asked(self, document: Document) -> Checked:
+        model = self._model
+        return model.read(document) if isinstance(model, Telling) else Checked(model.assemble(document), ())
 
     def _by_rules(self, document: Document, reason: str) -> Assembly:
         return Assembly(self._fallback.assemble(document), self._fallback.name, reason)
 
 
-def _made(name: str, hours: SchoolHours) -> DocumentModel:
+def _made(name: str, hours: SchoolHours, endpoint: LanguageEndpoint | None = None) -> DocumentModel:
+    family, _, folder = name.partition(":")
+    if name not in DOCUMENT_MODELS and family in FAMILIES:
+        return FAMILIES[family](folder, hours, endpoint or LanguageEndpoint())
     if name not in DOCUMENT_MODELS:
-        known = ", ".join(sorted(DOCUMENT_MODELS))
+        known = ", ".join(sorted((*DOCUMENT_MODELS, *FAMILIES, *(f"{each}:FOLDER" for each in FAMILIES))))
         raise UnknownModel(f"there is no document model named {name!r}", mend=f"Choose one of: {known}")
     return DOCUMENT_MODELS[name](hours)
+
+
+def _adapted(model: DocumentModel, adapter: Path) -> DocumentModel:
+    if not isinstance(model, Adaptable):
+        raise ModelError(f"the document model {model.name} takes no adapters", mend="Use the document model layout.")
+    return model.adapted(adapter)

@@ -14,11 +14,12 @@ from pocai.documents.limits import Deadline
 from pocai.documents.page import Document, Page
 from pocai.documents.ruling import find_rules
 from pocai.documents.straighten import straighten
+from pocai.inference.certainty import certainty
 from pocai.inference.document_service import DocumentService
 from pocai.inference.ocr_service import OCRService
 from pocai.inference.quality import Verdict, gate
 from pocai.models.protocols import OCRResult
-from pocai.settings import Settings
+from pocai.settings import SchoolHours, Settings
 from pocai.timetable.checks import Finding, check
 from pocai.timetable.timetable import Timetable
 
@@ -30,7 +31,8 @@ class Extraction:
     """What came out of a document.
 
     ``ocr`` is of the pages that had no text of their own, ``seconds`` by stage; ``sizes`` are width and height of each
-    page as it was uploaded, in its own unit; ``document_model`` made the timetables.
+    page as it was uploaded, in its own unit; ``document_model`` made the timetables. ``confidences`` are those of each
+    timetable's blocks: the probability that day, times and name are right, None where it was not calibrated.
     """
 
     document: Document
@@ -42,6 +44,7 @@ class Extraction:
     seconds: dict[str, float] = field(default_factory=dict)
     sizes: tuple[tuple[float, float], ...] = ()
     document_model: str = ""
+    confidences: tuple[tuple[float | None, ...], ...] = ()
 
 
 def extract(source: bytes | Path, *, settings: Settings | None = None) -> tuple[Timetable, ...]:
@@ -65,19 +68,37 @@ def read(
     with watch.stage("text", 0.1):
         document, ocr = read_text(document, settings, deadline, watch)
     with watch.stage("assemble", 0.9):
-        assembly = DocumentService(settings.document_model, settings.school_hours).extract(document)
-    with watch.stage("check", 0.95):
-        findings = tuple(
-            replace(finding, timetable=number)
-            for number, timetable in enumerate(assembly.timetables)
-            for finding in check(timetable, settings.school_hours)
+        service = DocumentService(
+            settings.document_model, settings.school_hours, settings.language, settings.document_adapter
         )
-        verdict = gate(assembly.timetables, _as_one(ocr), findings, settings.quality)
+        assembly = service.extract(document)
+    with watch.stage("check", 0.95):
+        hours, quality = settings.school_hours, settings.quality
+        sure = certainty(assembly.timetables, document, assembly.judge or assembly.model, hours, quality.accept_block)
+        findings = (*_checked(sure.timetables, hours), *sure.findings())
+        verdict = gate(sure.timetables, _as_one(ocr), findings, quality, sure)
     watch.tell("done", 1.0)
     reasons = (assembly.fallback_reason,) if assembly.fallback_reason else ()
-    warnings = (*document.warnings, *reasons, *(finding.message for finding in findings))
+    warnings = (*document.warnings, *reasons, *assembly.left_out, *(finding.message for finding in findings))
     return Extraction(
-        document, assembly.timetables, findings, verdict, warnings, ocr, watch.seconds, sizes, assembly.model
+        document,
+        sure.timetables,
+        findings,
+        verdict,
+        warnings,
+        ocr,
+        watch.seconds,
+        sizes,
+        assembly.model,
+        sure.blocks,
+    )
+
+
+def _checked(timetables: tuple[Timetable, ...], hours: SchoolHours) -> tuple[Finding, ...]:
+    return tuple(
+        replace(finding, timetable=number)
+        for number, timetable in enumerate(timetables)
+        for finding in check(timetable, hours)
     )
 
 

@@ -1,7 +1,8 @@
 """Quality gates: the host application's confidence and route, and the product's own verdict with its reasons.
 
 The host's number is kept because its clients compare it with 0.80; it is no probability. The product's verdict rests
-on what was measured: how well the page was read, how many blocks have both times, what the checks found.
+on what was measured: how well the page was read, how many blocks have both times, what the checks found, and how sure
+the blocks are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from pocai.errors import InputError
+from pocai.inference.certainty import Certainty
 from pocai.models.protocols import OCRResult
 from pocai.settings import QualityThresholds
 from pocai.timetable.timetable import TimeBlock, Timetable
@@ -98,8 +100,11 @@ def gate(
     ocr: OCRResult | None,
     findings: Sequence[CheckFinding],
     thresholds: QualityThresholds,
+    certainty: Certainty | None = None,
 ) -> Verdict:
     """Accept, send to review, or reject an extraction; ``ocr`` is None where the text is native.
+
+    A document is accepted where each of its blocks is; ``certainty`` says which are not.
 
     The strictest judgement decides, and the reasons are those that led to it. No reason holds document text.
     """
@@ -108,6 +113,7 @@ def gate(
         *_judge_reading(ocr, thresholds),
         *_judge_blocks(blocks, thresholds),
         *_judge_findings(findings),
+        *_judge_certainty(certainty),
     ]
     for decision in _STRICTEST_FIRST:
         reasons = tuple(reason for judgement, reason in judged if judgement == decision)
@@ -142,6 +148,19 @@ def _judge_blocks(blocks: Sequence[TimeBlock], thresholds: QualityThresholds) ->
     undated = sum(block.day is None for block in blocks)
     if undated:
         yield "review", f"{undated} of {len(blocks)} blocks have no day"
+
+
+def _judge_certainty(certainty: Certainty | None) -> Iterable[_Judgement]:
+    """Nothing is said of blocks whose confidence was not calibrated."""
+    if certainty is None or not certainty.judged:
+        return
+    doubtful = sum(map(len, certainty.doubtful))
+    if certainty.accept is None:
+        yield "review", f"{doubtful} blocks are not sure enough, whatever the threshold"
+    elif doubtful:
+        yield "review", f"{doubtful} of {certainty.judged} blocks are less sure than {certainty.accept:.3f}"
+    else:
+        yield "accept", f"all {certainty.judged} blocks are at least {certainty.accept:.3f} sure"
 
 
 def _judge_findings(findings: Sequence[CheckFinding]) -> Iterable[_Judgement]:
