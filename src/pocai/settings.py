@@ -45,6 +45,9 @@ class QualityThresholds(BaseModel):
     accept_reading: float = Field(0.90, ge=0, le=1, description="mean recognizer score from which a page is accepted")
     reject_reading: float = Field(0.50, ge=0, le=1, description="mean recognizer score below which a page is rejected")
     accept_timed: float = Field(0.90, ge=0, le=1, description="share of blocks with start and end to be accepted")
+    accept_block: float | None = Field(
+        None, ge=0, le=1, description="confidence from which a block is accepted; without: where at most 1 % are wrong"
+    )
     host_confidence: float = Field(0.80, ge=0, le=1, description="the host application's own gate")
 
 
@@ -94,6 +97,18 @@ class Access(BaseModel):
     rate_per_ip: str = Field("1200/minute", description="requests of one address, and logins that failed")
     cors_origins: tuple[str, ...] = Field((), description="origins of web pages that may call /v1")
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field((), description="whose X-Forwarded-For is believed")
+
+
+class LanguageEndpoint(BaseModel):
+    """A language model behind an OpenAI-compatible endpoint, and whether documents may leave this machine for one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = Field(None, description='address before "/chat/completions", as http://127.0.0.1:11434/v1')
+    model: str | None = Field(None, description="name by which the endpoint knows the model")
+    key: SecretStr | None = Field(None, description="key of the endpoint; reading processes of the service have none")
+    seconds: float = Field(120.0, gt=0, description="wall time for one page, in seconds")
+    egress: bool = Field(default=False, description="whether text may be sent to another machine than this one")
 
 
 class HostApplication(BaseModel):
@@ -146,5 +161,7 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     ocr_engine: str = Field("cascade", description="name of the OCR engine in the catalogue")
     ocr_adapter: Path | None = Field(None, description="folder of an adapter (LoRA) for the engine's student")
-    document_model: str = Field("rules", description="name of the document model in the catalogue")
+    document_model: str = Field("auto", description="name of the document model in the catalogue")
+    document_adapter: Path | None = Field(None, description="folder of an adapter (LoRA) for the document model")
+    language: LanguageEndpoint = LanguageEndpoint()
     threads: int = Field(0, ge=0, description="threads for inference; 0 takes the number of usable cores")

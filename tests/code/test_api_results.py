@@ -201,7 +201,7 @@ def test_a_client_that_goes_away_ends_its_reading(api: Caller) -> None:
 
 def test_models_are_those_of_the_catalogue(api: Caller) -> None:
     models = ModelList.model_validate(api("GET", "/v1/models").json()).models
-    assert {model.name for model in models if model.default} == {"cascade", "rules"}
+    assert {model.name for model in models if model.default} == {"cascade", "auto"}
     (cascade,) = (model for model in models if model.name == "cascade")
     assert cascade.installed
     assert all(len(sha256) == 64 for sha256 in cascade.files.values())

@@ -51,8 +51,9 @@ def test_every_block_is_that_of_the_golden_file(demo: dict[str, Any], golden: di
 
 
 def test_the_overlap_that_is_printed_is_the_only_finding(extraction: Extraction, golden: dict[str, Any]) -> None:
-    assert [finding.code for finding in extraction.findings] == ["overlap"]
-    assert extraction.findings == check(Timetable.model_validate(golden))
+    printed = tuple(finding for finding in extraction.findings if finding.code != "unsure")
+    assert [finding.code for finding in printed] == ["overlap"]
+    assert printed == check(Timetable.model_validate(golden))
     assert extraction.verdict.decision == "review"
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pocai.cli.distill import app as distill
 from pocai.cli.doctor import doctor
 from pocai.cli.evaluate import evaluate
 from pocai.cli.extract import extract
@@ -42,6 +43,7 @@ app.command()(serve)
 app.add_typer(keys, name="keys")
 app.add_typer(synth, name="synth")
 app.add_typer(train, name="train")
+app.add_typer(distill, name="distill")
 
 
 def _print_version(wanted: bool) -> None:

@@ -58,7 +58,7 @@ def extractor_with(settings: Settings) -> Extractor:
             for line in (*page.lines, *(line for table in page.tables for cell in table.cells for line in cell.lines))
         ]
         words = tuple(word for line in native for word in line.text.split())
-        return Extraction(extraction.timetables, words, extraction.document)
+        return Extraction(extraction.timetables, words, extraction.document, extraction.confidences)
 
     return extract
 

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pocai.cli.environment import missing_extra
+from pocai.cli.environment import missing_extra, settings_with
 from pocai.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pocai.documents.page import Document
+    from pocai.settings import Settings
     from pocai.training.datasets import Split
     from pocai.training.recipe import Recipe
     from pocai.training.task import Task
@@ -106,6 +110,149 @@ def ocr_lora(
 
 
 @app.command()
+def document_base(
+    output: Output,
+    recipe: RecipePath = Path("recipes/document-base.toml"),
+    values: Values = None,
+    version: Annotated[str, typer.Option(help="Version that the model card names.")] = "0",
+    measured: Annotated[int, typer.Option(min=1, help="Made documents on which each figure is measured.")] = 100,
+) -> None:
+    """Train the layout transformer, and export it as ONNX with its card."""
+    with missing_extra("train"):
+        from pocai.training.document_model.layout_shipping import shipped_layout
+        from pocai.training.tasks import task_of
+
+    chosen = changed(recipe, values)
+    weights = _run(task_of(chosen), chosen, output)
+    typer.echo("Measuring on made documents that it was not trained on", err=True)
+    file = shipped_layout(weights, output, version, measured)
+    typer.echo(f"Saved {file}: POCAI_DOCUMENT_MODEL=layout:{output} pocai extract …", err=True)
+
+
+@app.command()
+def document_distil(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads them
+    output: Output,
+    recipe: RecipePath = Path("recipes/document-distil.toml"),
+    taught: Annotated[
+        Path | None, typer.Option(help="Folder of `pocai distill ensemble`; without: those that the recipe names.")
+    ] = None,
+    values: Values = None,
+    version: Annotated[str, typer.Option(help="Version that the model card names.")] = "0",
+    measured: Annotated[int, typer.Option(min=1, help="Made documents on which each figure is measured.")] = 100,
+) -> None:
+    """Train a small layout transformer on what an ensemble says of documents, and export it as ONNX with its card."""
+    with missing_extra("train"):
+        from pocai.training.document_model.layout_shipping import TAUGHT, shipped_layout
+        from pocai.training.tasks import task_of
+
+    chosen = changed(recipe, values, {} if taught is None else {"data.taught": {str(taught): 1}})
+    weights = _run(task_of(chosen), chosen, output)
+    typer.echo("Measuring on made documents that it was not trained on", err=True)
+    file = shipped_layout(weights, output, version, measured, TAUGHT)
+    typer.echo(f"Saved {file}: POCAI_DOCUMENT_MODEL=layout:{output} pocai extract …", err=True)
+
+
+@app.command()
+def document_llm(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads them
+    output: Output,
+    recipe: RecipePath = Path("recipes/document-llm.toml"),
+    base: Annotated[
+        str | None, typer.Option(help='Published name, local folder, or "config": a network from scratch.')
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of documents with their timetables.")] = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch a published base that is not in the cache.")] = False,
+    values: Values = None,
+) -> None:
+    """Train a language model (Llama, Mistral …) to read timetables; with a table model.lora, adapters of it."""
+    with missing_extra("train"):
+        from pocai.training.document_model.language_adapter import write_best
+        from pocai.training.document_model.language_task import LanguageTask
+
+    fixed = {"model.base": base, "data.folder": None if data is None else str(data)}
+    chosen = changed(recipe, values, {key: value for key, value in fixed.items() if value is not None})
+    task = LanguageTask(chosen, fetch=fetch)
+    folder = write_best(task, _run(task, chosen, output), output / "model")
+    place = folder if task.model.lora is None else f"BASE+{folder}"
+    typer.echo(f"Saved {folder}: POCAI_DOCUMENT_MODEL=language:{place} pocai extract …", err=True)
+
+
+@app.command()
+def document_lora(
+    output: Output,
+    data: Annotated[Path, typer.Option(help="Folder of a school's documents with their corrected timetables.")],
+    recipe: RecipePath = Path("recipes/document-lora.toml"),
+    base: Annotated[Path | None, typer.Option(help="Weights (safetensors) to adapt; without: those shipped.")] = None,
+    values: Values = None,
+) -> None:
+    """Train an adapter of the layout transformer for a school's style, from three to ten corrected timetables."""
+    with missing_extra("train"):
+        from pocai.training.document_model.labelled_documents import corrected_documents
+        from pocai.training.document_model.layout_lora import LayoutLoraTask, train_layout_lora
+        from pocai.training.progress import PrintedProgress
+        from pocai.training.tracker import CsvTracker
+
+    chosen = changed(recipe, values, {} if base is None else {"model.base": str(base)})
+    documents, left_out = corrected_documents(data, read_document(settings_with()), _tell_documents)
+    for each in left_out:
+        typer.echo(f"Left out: {each}", err=True)
+    task = LayoutLoraTask(chosen, documents)
+    tracker = CsvTracker(output / "run")
+    result = train_layout_lora(chosen, output, task, tracker=tracker, progress=PrintedProgress())
+    before, after = (each["block_f1/new"] for each in (result.card.before, result.card.after))
+    figures = f"block F1 of held-back documents {before:.3f} without the adapter, {after:.3f} with it"
+    typer.echo(f"Saved {result.folder}: {figures}", err=True)
+
+
+@app.command()
+def field_confidence(
+    output: Output,
+    model: Annotated[str, typer.Option(help="Document model, by its name in the catalogue.")] = "rules",
+    documents: Annotated[int, typer.Option(min=10, help="Documents that are made and read.")] = 1200,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that read documents.")] = 1,
+    version: Annotated[str, typer.Option(help="Version that the card names.")] = "0",
+) -> None:
+    """Fit how sure a document model may be of what it says; pages that were read once serve every model."""
+    with missing_extra("train"):
+        from pocai.cli.kept_reading import KeptReading
+        from pocai.models.field_confidence import card_name
+        from pocai.training.document_model.confidence import ConfidencePlan, fit
+
+    plan = ConfidencePlan.of(documents, model, version=version, processes=processes)
+    read = KeptReading(output / "read", settings_with(threads=1), model)
+    block = fit(output, output, read, plan, _tell_part).metrics["block"]
+    figures = f"{block['right']:.1%} of blocks right, {block['confidence']:.1%} stated, error {block['ece']:.3f}"
+    typer.echo(f"Saved {output / card_name(model)}: {figures}", err=True)
+
+
+@app.command()
+def document_critic(
+    output: Output,
+    data: Annotated[Path, typer.Option(help="Folder of documents with their timetables (`pocai synth documents`).")],
+    version: Annotated[str, typer.Option(help="Version that the card names.")] = "0",
+) -> None:
+    """Fit the critic that chooses between the rules and the layout transformer; every fourth document measures it."""
+    with missing_extra("train"):
+        from pocai.cli.kept_reading import KeptReading
+        from pocai.evaluation.dataset import read_dataset
+        from pocai.inference.document_service import DOCUMENT_MODELS
+        from pocai.training.document_model.critic import compared, fit_critic, measured
+
+    settings = settings_with(threads=1)
+    read = KeptReading(output / "read", settings, "rules")
+    labelled = read_dataset(data).documents
+    rules, layout = (DOCUMENT_MODELS[name](settings.school_hours) for name in ("rules", "layout"))
+    found = []
+    for number, each in enumerate(labelled, 1):
+        found += compared([(read.document(each.path), dict(each.truth))], rules, layout)
+        _tell_part("documents", number, len(labelled))
+    card = fit_critic([each for number, each in enumerate(found) if number % 4], version)
+    held = measured(card, found[3::4])
+    output.mkdir(parents=True, exist_ok=True)
+    card.model_copy(update={"metrics": {"held out": held}}).write(output / "critic.json")
+    typer.echo(f"Saved {output / 'critic.json'}: mean block F1 of documents held back {held}", err=True)
+
+
+@app.command()
 def study(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads them
     output: Output,
     recipe: RecipePath = Path("recipes/ocr-student.toml"),
@@ -187,6 +334,24 @@ def _holds_timetables(folder: Path) -> bool:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder", mend="Name the folder with the data")
     return (folder / "truth").is_dir() or any(folder.glob("*.json"))
+
+
+def read_document(settings: Settings) -> Callable[[Path], Document]:
+    """Reads a document's lines as they are read in use, before anything is understood."""
+    from pocai.documents.ingest import load
+    from pocai.documents.limits import Deadline
+    from pocai.inference.pipeline import Stopwatch, read_text
+
+    def read(path: Path) -> Document:
+        document = load(path, limits=settings.limits)
+        return read_text(document, settings, Deadline(settings.limits.max_seconds), Stopwatch(None))[0]
+
+    return read
+
+
+def _tell_part(part: str, done: int, total: int) -> None:
+    if done in {1, total} or done % 10 == 0:
+        typer.echo(f"{part}: {done} of {total}", err=True)
 
 
 def _tell_documents(done: int, total: int) -> None:

@@ -1,8 +1,8 @@
-"""LoRA adapters (Hu et al. 2022, arXiv:2106.09685) of the student: one network in memory, another style for each call.
+"""LoRA adapters (Hu et al. 2022, arXiv:2106.09685): one network in memory, another style for each call.
 
 An adapter is a folder with ``adapter.safetensors`` (the trained matrices, as PEFT names them), its card
 ``adapter.json``, and ``adapter.onnx_adapter`` (the matrices for ONNX Runtime, scaled). The graph of an adaptable
-student has the matrices as inputs whose defaults have rank 0: without an adapter it computes what the plain student
+network has the matrices as inputs whose defaults have rank 0: without an adapter it computes what the plain one
 does, and adapters of any rank fit.
 """
 
@@ -52,17 +52,16 @@ class Adapter:
         return options
 
 
-class AdaptableStudent(StudentRecognizer):
-    """A student that reads with adapters too; safe to call from several threads, each with an adapter of its own.
+class Adapters:
+    """The adapters of one ONNX Runtime session, of the model ``name``; safe to call from several threads.
 
-    The weights are those of `StudentRecognizer`; without an adapter it is one. At most ``held`` adapters stay in
-    memory; the one that was not used for the longest time goes.
+    At most ``held`` stay in memory; the one that was not used for the longest time goes.
     """
 
-    def __init__(self, threads: int = 0, weights: Path | None = None, held: int = 32) -> None:
-        super().__init__(threads, weights)
-        self.base_sha256: str = self._session.get_modelmeta().custom_metadata_map.get(BASE_KEY, "")
-        self._places = {each.name: tuple(each.shape) for each in self._session.get_overridable_initializers()}
+    def __init__(self, session: Any, name: str, held: int = 32) -> None:
+        self.base_sha256: str = session.get_modelmeta().custom_metadata_map.get(BASE_KEY, "")
+        self._name = name
+        self._places = {each.name: tuple(each.shape) for each in session.get_overridable_initializers()}
         self._most = held
         self._held: OrderedDict[str, Adapter] = OrderedDict()
         self._lock = Lock()
@@ -73,7 +72,7 @@ class AdaptableStudent(StudentRecognizer):
         Raises ModelError when it is missing, altered, has no place in the graph, or belongs to other base weights.
         """
         if not self.base_sha256 or not self._places:
-            raise ModelError(f"{self.card.name} takes no adapters", mend="Export it with `export_adaptable`.")
+            raise ModelError(f"{self._name} takes no adapters", mend="Export it with `export_adaptable`.")
         card = AdapterCard.read(folder)
         card.check_base(self.base_sha256)
         with self._lock:
@@ -82,14 +81,6 @@ class AdaptableStudent(StudentRecognizer):
             if len(self._held) > self._most:
                 self._held.popitem(last=False)
         return held
-
-    def adapted(self, crops: Sequence[Image], adapter: Adapter) -> list[Reading]:
-        """As `recognize`, with an adapter, which is named in each reading.
-
-        Probabilities are still calibrated on what the base reads.
-        """
-        readings = self.recognize(crops, run_options=adapter.options())
-        return [replace(reading, reader=f"{self.name}+{adapter.card.name}") for reading in readings]
 
     def _loaded(self, card: AdapterCard, file: Path) -> Any:
         """ONNX Runtime's adapter in a file, of which every matrix has its place in the graph."""
@@ -105,8 +96,32 @@ class AdaptableStudent(StudentRecognizer):
         for name, value in matrices.items():
             if not _fits(tuple(value.shape()), self._places.get(name, ())):
                 what = f"adapter {card.name} has {name} {tuple(value.shape())}, for which the network has no place"
-                raise ModelError(what, mend="Export the adaptable student with branches beside the adapter's targets.")
+                raise ModelError(what, mend="Export the adaptable network with branches beside the adapter's targets.")
         return loaded
+
+
+class AdaptableStudent(StudentRecognizer):
+    """A student that reads with adapters too; safe to call from several threads, each with an adapter of its own.
+
+    The weights are those of `StudentRecognizer`; without an adapter it is one. ``held`` as in `Adapters`.
+    """
+
+    def __init__(self, threads: int = 0, weights: Path | None = None, held: int = 32) -> None:
+        super().__init__(threads, weights)
+        self._adapters = Adapters(self._session, self.card.name, held)
+        self.base_sha256 = self._adapters.base_sha256
+
+    def adapter(self, folder: Path) -> Adapter:
+        """The adapter in a folder. Raises ModelError where it cannot be used (see `Adapters.adapter`)."""
+        return self._adapters.adapter(folder)
+
+    def adapted(self, crops: Sequence[Image], adapter: Adapter) -> list[Reading]:
+        """As `recognize`, with an adapter, which is named in each reading.
+
+        Probabilities are still calibrated on what the base reads.
+        """
+        readings = self.recognize(crops, run_options=adapter.options())
+        return [replace(reading, reader=f"{self.name}+{adapter.card.name}") for reading in readings]
 
 
 class AdaptedRecognizer:

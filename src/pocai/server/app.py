@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application. Raises ConfigurationError or UnknownModel for settings that will not do."""
     check_safe(settings)
     catalog.entry(settings.ocr_engine)
-    DocumentService(settings.document_model, settings.school_hours)
+    DocumentService(settings.document_model, settings.school_hours, settings.language, settings.document_adapter)
     metrics = Metrics()
 
     @asynccontextmanager

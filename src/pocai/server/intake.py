@@ -66,6 +66,7 @@ def fingerprint(sha256: str, order: Order, settings: Settings) -> str:
         "version": __version__,
         "engine": order.engine or settings.ocr_engine,
         "document_model": settings.document_model,
+        "language": settings.language.model_dump(mode="json", exclude={"key"}),
         "hours": settings.school_hours.model_dump(mode="json"),
         "limits": settings.limits.model_dump(mode="json"),
         "quality": settings.quality.model_dump(mode="json"),

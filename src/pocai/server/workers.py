@@ -31,7 +31,8 @@ Fate = Literal["lost", "stopped", "recycled"]
 
 COMMAND = (sys.executable, "-P", "-m", "pocai.server.worker")
 HANDED_DOWN = {"limits", "school_hours", "quality"}  # settings that reading needs
-HANDED_DOWN |= {"ocr_engine", "ocr_adapter", "document_model"}
+HANDED_DOWN |= {"ocr_engine", "ocr_adapter", "document_model", "document_adapter", "language"}
+KEPT_BACK = {"language": {"key"}}  # a document may have taken a reading process over
 PASSED_ON = {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "TESSDATA_PREFIX"}  # holds no secret
 PASSED_ON |= {"PYTHONHOME", "PYTHONPATH"}
 START = 120.0  # seconds that a process may take to load its models
@@ -292,7 +293,8 @@ class WorkerPool:
         return None
 
     def _configuration(self) -> Frame:
-        settings = self._settings.model_dump(mode="json", include=HANDED_DOWN) | {"threads": self._threads}
+        handed_down = self._settings.model_dump(mode="json", include=HANDED_DOWN, exclude=KEPT_BACK)
+        settings = handed_down | {"threads": self._threads}
         limits = {"memory_bytes": self._limits.memory_bytes, "cpu_seconds": self._limits.cpu_seconds}
         return Frame({"configure": {"settings": settings, **limits}})
 

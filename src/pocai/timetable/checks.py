@@ -14,7 +14,18 @@ from typing import Literal
 from pocai.settings import SchoolHours
 from pocai.timetable.timetable import WEEK, Day, TimeBlock, Timetable, minutes
 
-Code = Literal["overlap", "duplicate", "order", "length", "hours", "missing_time", "missing_day", "coverage", "gap"]
+Code = Literal[
+    "overlap",
+    "duplicate",
+    "order",
+    "length",
+    "hours",
+    "missing_time",
+    "missing_day",
+    "coverage",
+    "gap",
+    "unsure",  # of calibrated confidences; said by `pocai.inference.certainty`
+]
 Severity = Literal["warning", "note"]
 
 _SHORTEST, _LONGEST = 3, 6 * 60  # minutes

@@ -1,4 +1,4 @@
-"""The student as an ONNX graph that takes LoRA adapters, and adapters in the form that ONNX Runtime takes.
+"""Networks as ONNX graphs that take LoRA adapters, and adapters in the form that ONNX Runtime takes.
 
 Beside each adaptable layer a branch ``B (A x)`` is drawn whose matrices are inputs of the graph with defaults of rank
 0: without an adapter the branches add nothing and cost next to nothing. Batch normalisation is folded into the
@@ -8,7 +8,9 @@ convolutions before, so that the branches of these carry its scale.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from pocai.models.student_network import Residual, StudentNetwork
 from pocai.training.lora_network import LAYERS, NAME, digest_of, lora_layers
 from pocai.training.ocr_model.export import INPUT, OPSET, OUTPUT, SAME, difference
 
+SMALL = 4096  # weights of a layer to which its branch is added before it is applied: it may be applied to all pairs
 _RANK = 3  # of the matrices in the example that is traced; any other number but 0 and 1 would do
 Pair = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -40,6 +43,8 @@ class Branch(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Of the layer's own shape."""
         down, up = self.factors
+        if isinstance(self.layer, nn.Linear) and self.layer.weight.numel() <= SMALL:
+            return nn.functional.linear(inputs, self.layer.weight + (down @ up).T, self.layer.bias)
         plain: Tensor = self.layer(inputs)
         if isinstance(self.layer, nn.Linear):
             return plain + inputs @ down @ up
@@ -59,8 +64,8 @@ class Branch(nn.Module):
         return (1, 0) if isinstance(self.layer, nn.Linear) else (0, 1)
 
 
-class _Adaptable(nn.Module):
-    """A student with branches, as a function of lines and all matrices."""
+class Adaptable(nn.Module):
+    """A network with branches beside its ``targets``, as a function of its inputs and all matrices."""
 
     def __init__(self, network: nn.Module, targets: tuple[str, ...]) -> None:
         super().__init__()
@@ -72,13 +77,14 @@ class _Adaptable(nn.Module):
                 branch = self.branches[name] = Branch(layer)
                 setattr(network.get_submodule(parent), own, branch)
 
-    def forward(self, lines: Tensor, *factors: Tensor) -> Tensor:
-        """Log-probabilities, as the student gives them."""
+    def forward(self, *tensors: Tensor) -> Any:
+        """What the network gives."""
+        given = len(tensors) - 2 * len(self.branches)
+        factors = tensors[given:]
         pairs = zip(factors[::2], factors[1::2], strict=True)
         for branch, pair in zip(self.branches.values(), pairs, strict=True):
             branch.factors = pair
-        scores: Tensor = self.network(lines)
-        return scores
+        return self.network(*tensors[:given])
 
     def matrices(self, rank: int) -> dict[str, tuple[tuple[int, ...], int]]:
         """Shape of each matrix, and which axis is the rank, by the name of its input."""
@@ -95,9 +101,10 @@ def export_adaptable(network: StudentNetwork, file: Path, targets: tuple[str, ..
     Raises ModelError when ONNX Runtime does not compute what torch does.
     """
     network = network.eval()
-    adaptable = _Adaptable(folded(network), targets).eval()
-    _trace(adaptable, file)
-    _add_defaults(adaptable, file, digest_of(network))
+    adaptable = Adaptable(folded(network), targets).eval()
+    lines = torch.full((2, 1, HEIGHT, 64), 255, dtype=torch.uint8)
+    axes = {INPUT: {0: "lines", 3: "width"}, OUTPUT: {0: "lines", 1: "steps"}}
+    draw(adaptable, file, Signature((lines,), (INPUT,), (OUTPUT,), axes), digest_of(network))
     worst = difference(network, file)
     if worst > SAME:
         raise ModelError(f"{file.name} differs from the network by {worst:.2g}", mend=f"At most {SAME} is allowed.")
@@ -161,28 +168,38 @@ def _inputs(layer: str) -> tuple[str, str]:
     return f"{layer}.lora_A", f"{layer}.lora_B"
 
 
-def _trace(adaptable: _Adaptable, file: Path) -> None:
-    """The graph, its matrices inputs like any other."""
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """An ``example`` of a network's inputs, names of ``inputs`` and ``outputs``, and of their ``axes`` that vary."""
+
+    example: tuple[Tensor, ...]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    axes: Mapping[str, Mapping[int, str]]
+
+
+def draw(adaptable: Adaptable, file: Path, signature: Signature, base: str) -> None:
+    """Write a graph whose matrices have rank 0 where a call names none; ``base`` is the digest that it is given."""
     matrices = adaptable.matrices(_RANK)
-    lines = torch.full((2, 1, HEIGHT, 64), 255, dtype=torch.uint8)
     axes: dict[str, Any] = {name: {axis: "rank"} for name, (_, axis) in matrices.items()}
-    axes |= {INPUT: {0: "lines", 3: "width"}, OUTPUT: {0: "lines", 1: "steps"}}
+    axes |= {name: dict(own) for name, own in signature.axes.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         torch.onnx.export(
             adaptable,
-            (lines, *(torch.zeros(shape) for shape, _ in matrices.values())),
+            (*signature.example, *(torch.zeros(shape) for shape, _ in matrices.values())),
             str(file),
             dynamo=False,  # the newer exporter writes its weights into a second file
-            input_names=[INPUT, *matrices],
-            output_names=[OUTPUT],
+            input_names=[*signature.inputs, *matrices],
+            output_names=list(signature.outputs),
             dynamic_axes=axes,
             opset_version=OPSET,
         )
+    _add_defaults(adaptable, file, base)
 
 
-def _add_defaults(adaptable: _Adaptable, file: Path, base: str) -> None:
+def _add_defaults(adaptable: Adaptable, file: Path, base: str) -> None:
     """Matrices of rank 0 for calls that name none, and the digest of the base."""
     import onnx
 

@@ -13,8 +13,8 @@ from pocai.training import checkpoints
 from pocai.training.adaptable import runtime_matrices
 from pocai.training.checkpoints import Checkpoint
 from pocai.training.lora_network import (
-    FrozenStudent,
     LoraTable,
+    Network,
     counted,
     digest_of,
     load_lora,
@@ -41,10 +41,11 @@ def write_adapter(network: nn.Module, folder: Path, origin: AdapterOrigin) -> Ad
     return card
 
 
-def read_adapter(base: FrozenStudent, folder: Path) -> FrozenStudent:
-    """The student with the adapter in a folder. Raises ModelError where it is of another base, or was altered."""
+def read_adapter(base: Network, folder: Path) -> Network:
+    """The network with the adapter in a folder. Raises ModelError where it is of another base, or was altered."""
     card = AdapterCard.read(folder)
     card.check_base(digest_of(base))
     network = with_lora(base, LoraTable(rank=card.rank, alpha=card.alpha, targets=card.targets))
     load_lora(network, checkpoints.read(verified(folder / TENSORS, card.tensors_sha256)).tensors)
-    return network.eval()
+    network.eval()
+    return network

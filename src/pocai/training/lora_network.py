@@ -1,11 +1,11 @@
-"""LoRA (Hu et al. 2022, arXiv:2106.09685) on the student: a frozen network, small trained matrices beside it."""
+"""LoRA (Hu et al. 2022, arXiv:2106.09685) on a frozen network: small trained matrices beside its layers."""
 
 from __future__ import annotations
 
 import hashlib
 from copy import deepcopy
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from pocai.models.student_network import StudentConfig, StudentNetwork
 from pocai.training import checkpoints
 
 NAME = "default"  # of the one adapter that PEFT holds
+Network = TypeVar("Network", bound=nn.Module)
 LAYERS = ("query_key_value", "out", "up", "down", "head")
 
 
@@ -59,8 +60,8 @@ def load_student(weights: Path) -> FrozenStudent:
     return network.eval()
 
 
-def digest_of(network: StudentNetwork) -> str:
-    """SHA-256 over names, types, shapes and values of all weights of a student without adapters."""
+def digest_of(network: nn.Module) -> str:
+    """SHA-256 over names, types, shapes and values of all weights of a network without adapters."""
     whole = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         values = tensor.detach().cpu().contiguous()
@@ -69,7 +70,7 @@ def digest_of(network: StudentNetwork) -> str:
     return whole.hexdigest()
 
 
-def with_lora(network: FrozenStudent, table: LoraTable) -> FrozenStudent:
+def with_lora(network: Network, table: LoraTable) -> Network:
     """A copy of the network with new adapters, which alone learn; they change nothing yet.
 
     Raises ConfigurationError where no layer has one of the names.
@@ -83,7 +84,7 @@ def with_lora(network: FrozenStudent, table: LoraTable) -> FrozenStudent:
     for target in table.targets:
         if not any(name == target or name.endswith(f".{target}") for name in known):
             raise ConfigurationError(
-                f"model.targets: no layer of the student ends in {target!r}", mend=f"Known layers: {', '.join(known)}"
+                f"model.targets: no layer of the network ends in {target!r}", mend=f"Known layers: {', '.join(known)}"
             )
     adapted = deepcopy(network)
     inject_adapter_in_model(config, adapted)  # in place

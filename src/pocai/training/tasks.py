@@ -38,11 +38,51 @@ def _lora(recipe: Recipe) -> Task[Any]:
     return LoraTask(recipe)
 
 
+def _layout(recipe: Recipe) -> Task[Any]:
+    from pocai.models.layout_network import LayoutConfig
+    from pocai.training.document_model.layout_task import LayoutData, LayoutLoss, LayoutTask
+
+    return LayoutTask(
+        checked(LayoutConfig, recipe, "model"),
+        checked(LayoutData, recipe, "data"),
+        checked(LayoutLoss, recipe, "loss"),
+        recipe.seed,
+    )
+
+
+def _distil(recipe: Recipe) -> Task[Any]:
+    from pocai.models.layout_network import LayoutConfig
+    from pocai.training.document_model.distill_task import DistilData, DistilLoss, DistilTask
+
+    return DistilTask(
+        checked(LayoutConfig, recipe, "model"),
+        checked(DistilData, recipe, "data"),
+        checked(DistilLoss, recipe, "loss"),
+        recipe.seed,
+    )
+
+
+def _layout_lora(recipe: Recipe) -> Task[Any]:
+    from pocai.training.document_model.layout_lora import LayoutLoraTask
+
+    return LayoutLoraTask(recipe)
+
+
+def _language(recipe: Recipe) -> Task[Any]:
+    from pocai.training.document_model.language_task import LanguageTask
+
+    return LanguageTask(recipe)
+
+
 TASKS: dict[str, Callable[[Recipe], Task[Any]]] = {
     "ocr-student": _student,
     "ocr-teacher": _trocr,
     "trocr-lora": _trocr,
     "ocr-lora": _lora,
+    "document-base": _layout,
+    "document-distil": _distil,
+    "document-lora": _layout_lora,
+    "document-llm": _language,
 }
 
 

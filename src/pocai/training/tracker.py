@@ -19,6 +19,12 @@ _PACKAGES = ("pocai", "torch", "accelerate", "numpy", "safetensors")
 _HEADING = ("step", "name", "value")
 
 
+def data_of(weights: Path) -> str | None:
+    """The hash of what a run learned from, where the record of `CsvTracker` lies beside its weights."""
+    record = weights.with_name("run.json")
+    return json.loads(record.read_text(encoding="utf-8"))["data"] if record.is_file() else None
+
+
 class Tracker(Protocol):
     """Is called in the main process of a run only. An error that it raises ends the run."""
 

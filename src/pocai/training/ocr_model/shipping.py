@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from pocai.training import checkpoints
 from pocai.training.adaptable import export_adaptable
 from pocai.training.ocr_model.calibrate import calibrated, judge
 from pocai.training.ocr_model.export import quantise
+from pocai.training.tracker import data_of
 
 if TYPE_CHECKING:
     from pocai.training.datasets import Line
@@ -60,7 +60,7 @@ def shipped(weights: Path, folder: Path, version: str) -> Path:
     about = Student(
         version=version,
         recipe=held.state["recipe"],
-        data_sha256=_data_of(weights),
+        data_sha256=data_of(weights),
         metrics={"validation": {key: value for key, value in held.state["metrics"].items() if key != "score"}},
         trained_on="made lines (`pocai synth lines`, `pocai synth pages`); no line of a real document",
     )
@@ -71,12 +71,6 @@ def shipped(weights: Path, folder: Path, version: str) -> Path:
         file = write_student(network, folder, about, lines)
         calibrate(file, PPOCRRecognizer(), lines)
     return file
-
-
-def _data_of(weights: Path) -> str | None:
-    """The hash of the lines that a run was trained on, where its record lies beside the weights."""
-    record = weights.with_name("run.json")
-    return json.loads(record.read_text(encoding="utf-8"))["data"] if record.is_file() else None
 
 
 def _cut(seeds: range) -> list[Line]:
