@@ -23,6 +23,19 @@ MERGED = """
 """
 
 
+BANDS = """
++------+-------+------+
+| Mon  | 9-10    Art  |
+|      +--------------+
+|        10-11   Maths|
+|      +--------------+
+|        11-12   Music|
++------+--------------+
+| Tue    9-10    Maths|
++---------------------+
+"""
+
+
 def spans(table: Table) -> dict[str, tuple[int, int, int, int]]:
     return {cell.text: (cell.row, cell.column, cell.row_span, cell.column_span) for cell in table.cells}
 
@@ -54,6 +67,15 @@ def test_merged_cells_have_their_spans() -> None:
         "f": (2, 1, 1, 1),
         "g": (2, 2, 1, 1),
     }
+
+
+def test_a_rule_parts_rows_that_hang_together_around_its_end() -> None:
+    """The column of days is walled off in the first row only."""
+    (table,) = find_tables(drawn(BANDS))
+    cells = [cell.text.split() for cell in table.cells if cell.text]
+    assert ["10-11", "Maths"] in cells
+    assert ["11-12", "Music"] in cells
+    assert not any({"Maths", "Music"} <= set(words) for words in cells)
 
 
 @given(st.floats(0.2, 8), st.floats(0, 500), st.floats(0, 500))

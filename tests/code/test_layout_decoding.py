@@ -44,6 +44,12 @@ def test_a_label_is_judged_over_all_lines_of_an_event() -> None:
     assert consistent(ROLES, scores(*SURE, (0, 4, 0.2)))[0, 4]
 
 
+def test_a_note_is_no_event_of_its_own() -> None:
+    loose = [pair for pair in SURE if pair[:2] != (3, 4)]
+    assert consistent(ROLES, scores(*loose, (3, 4, 0.3)))[3, 4]
+    assert not consistent(ROLES, scores(*loose))[3, 4]
+
+
 def test_the_best_label_is_taken_where_none_is_sure() -> None:
     weak = [pair for pair in SURE if pair[0] != 1]
     assert consistent(ROLES, scores(*weak, (1, 5, 0.45), (1, 6, 0.4)))[1, 5]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pocai.documents.page import Box, Line, Quad
@@ -90,3 +92,41 @@ def test_a_column_of_rooms_holds_only_notes() -> None:
 
 def test_nothing_is_corrected() -> None:
     assert joined(["Handwritting", "and Musik"]) == "Handwritting and Musik"
+
+
+def row(*texts: tuple[str, float]) -> list[Line]:
+    """Lines of a PDF file beside each other, a space apart, with the size of their type."""
+    lines, left = [], 4.0
+    for words, size in texts:
+        wide = 0.5 * size * len(words)
+        lines.append(Line(words, Quad.of(Box(left, 20, left + wide, 20 + size)), size=size, source="pdf"))
+        left += wide + 0.3 * size
+    return lines
+
+
+def test_what_goes_on_in_smaller_type_in_the_same_row_is_a_note() -> None:
+    words = wording(row(("Statica", 9.8), ("Bellini", 8.9), ("Polo W", 8.9)))
+    assert (words.name, words.notes) == ("Statica", "Bellini Polo W")
+    assert wording(row(("Statica", 9.8), ("II", 9.8))).name == "Statica II"
+
+
+def test_a_line_that_only_goes_on_is_in_no_corner() -> None:
+    lines = row(("Reading", 8.0), ("– Mr. Okonkwo", 8.0))
+    words = wording(lines, Box(0, 0, 100, 60))
+    assert (words.name, words.notes) == ("Reading", "Mr. Okonkwo")
+
+
+def test_words_beside_the_code_of_a_room_are_the_name() -> None:
+    code = Line("R29", Quad.of(Box(80, 10, 110, 22)), size=12, weight=0.16, source="ocr")
+    words = Line("Musik", Quad.of(Box(70, 26, 120, 37)), size=11, weight=0.1, source="ocr")
+    assert wording([code, words]).name == "Musik"
+    assert wording([code, words]).notes == "R29"
+    assert wording([replace(code, text="Chor"), words]).name == "Chor"
+    assert wording([replace(code, size=20), words]).name == "R29"
+
+
+def test_where_a_model_is_sure_of_some_lines_the_rules_say_the_rest() -> None:
+    lines = cell("Ed. Civ.", "Marchetti")
+    assert wording(lines).notes is None
+    words = wording(lines, None, Context(told={id(lines[1]): True}))
+    assert (words.name, words.notes) == ("Ed. Civ.", "Marchetti")

@@ -53,6 +53,11 @@ class TestText:
         page = read("BT /F1 10 Tf 1 0 0 1 20 100 Tm [(Physical) -280 (Education)] TJ ET")
         assert texts(page) == ["Physical Education"]
 
+    def test_numbers_that_are_painted_apart_are_no_one_number(self) -> None:
+        letters = text(20, 90, "a b c d e f g h")  # the producer writes spaces
+        assert texts(read(text(20, 150, "Room 5") + text(56.6, 150, "8:30") + letters))[0] == "Room 5 8:30"
+        assert texts(read(text(20, 150, "Room") + text(48.3, 150, "mate") + letters))[0] == "Roommate"
+
     def test_single_glyphs_are_joined_to_words(self) -> None:
         content = "".join(text(20 + 5.56 * index, 100, letter) for index, letter in enumerate("hano"))
         assert texts(read(content)) == ["hano"]

@@ -10,7 +10,9 @@ import pytest
 
 from pocai.documents.page import Document
 from pocai.errors import InputError, ModelError
+from pocai.models.card import card_file
 from pocai.models.critic import NAMES, CriticCard, figures, shipped
+from pocai.models.layout import SHIPPED_LAYOUT, LayoutCard
 from pocai.settings import SchoolHours
 from pocai.synthetic.compose import compose
 from pocai.timetable.timetable import TimeBlock, Timetable
@@ -101,3 +103,7 @@ def test_what_cannot_be_a_card_is_refused(known: list[Compared], tmp_path: Path)
 def test_the_card_in_the_package_is_whole() -> None:
     card = shipped()
     assert card.metrics["held out"]["chosen"] >= max(card.metrics["held out"][name] for name in ("rules", "layout"))
+
+
+def test_the_shipped_critic_judges_the_shipped_transformer() -> None:
+    assert shipped().layout_sha256 == LayoutCard.read(card_file(SHIPPED_LAYOUT.file)).sha256

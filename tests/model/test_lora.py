@@ -226,7 +226,7 @@ def test_weights_that_do_not_say_what_they_are_need_their_card(trained: Trained,
         load_student(tmp_path / "student.safetensors")
     card = ModelCard(name="student", version="1", licence="MIT", sha256="0" * 64, classes=CLASSES, step=STEP)
     card.write(tmp_path / "student.json")
-    with pytest.raises(ModelError, match="which student"):
+    with pytest.raises(ModelError, match="which network"):
         load_student(tmp_path / "student.safetensors")
     card.model_copy(update={"recipe": {"model": TINY.model_dump(mode="json")}}).write(tmp_path / "student.json")
     assert digest_of(load_student(tmp_path / "student.safetensors")) == digest_of(load_student(trained.base))

@@ -29,7 +29,8 @@ SHIPPED = {"layout": "assets/models/layout.onnx"}  # models whose weights may no
 
 def installed() -> list[str]:
     root = Path(pocai.__file__).parent
-    return [name for name in DOCUMENT_MODELS if name not in SHIPPED or (root / SHIPPED[name]).is_file()]
+    there = [name for name in DOCUMENT_MODELS if name not in SHIPPED or (root / SHIPPED[name]).is_file()]
+    return [name for name in there if name != "auto"]  # it gives what one of the others does
 
 
 def documents() -> Iterator[Document]:

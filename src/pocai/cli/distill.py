@@ -1,4 +1,4 @@
-"""``pocai distill``: learn from what a larger model says of documents; the part that asks it."""
+"""``pocai distill``: what larger models say of documents, kept as labels or as probabilities to learn from."""
 
 from __future__ import annotations
 

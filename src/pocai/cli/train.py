@@ -119,14 +119,9 @@ def document_base(
 ) -> None:
     """Train the layout transformer, and export it as ONNX with its card."""
     with missing_extra("train"):
-        from pocai.training.document_model.layout_shipping import shipped_layout
-        from pocai.training.tasks import task_of
+        from pocai.training.document_model.layout_shipping import MADE
 
-    chosen = changed(recipe, values)
-    weights = _run(task_of(chosen), chosen, output)
-    typer.echo("Measuring on made documents that it was not trained on", err=True)
-    file = shipped_layout(weights, output, version, measured)
-    typer.echo(f"Saved {file}: POCAI_DOCUMENT_MODEL=layout:{output} pocai extract …", err=True)
+    _ship_layout(changed(recipe, values), output, version, measured, MADE)
 
 
 @app.command()
@@ -142,14 +137,10 @@ def document_distil(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Ty
 ) -> None:
     """Train a small layout transformer on what an ensemble says of documents, and export it as ONNX with its card."""
     with missing_extra("train"):
-        from pocai.training.document_model.layout_shipping import TAUGHT, shipped_layout
-        from pocai.training.tasks import task_of
+        from pocai.training.document_model.layout_shipping import TAUGHT
 
     chosen = changed(recipe, values, {} if taught is None else {"data.taught": {str(taught): 1}})
-    weights = _run(task_of(chosen), chosen, output)
-    typer.echo("Measuring on made documents that it was not trained on", err=True)
-    file = shipped_layout(weights, output, version, measured, TAUGHT)
-    typer.echo(f"Saved {file}: POCAI_DOCUMENT_MODEL=layout:{output} pocai extract …", err=True)
+    _ship_layout(chosen, output, version, measured, TAUGHT)
 
 
 @app.command()
@@ -227,7 +218,9 @@ def field_confidence(
 @app.command()
 def document_critic(
     output: Output,
-    data: Annotated[Path, typer.Option(help="Folder of documents with their timetables (`pocai synth documents`).")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folders of documents with their timetables (`pocai synth documents`).")
+    ],
     version: Annotated[str, typer.Option(help="Version that the card names.")] = "0",
 ) -> None:
     """Fit the critic that chooses between the rules and the layout transformer; every fourth document measures it."""
@@ -235,11 +228,13 @@ def document_critic(
         from pocai.cli.kept_reading import KeptReading
         from pocai.evaluation.dataset import read_dataset
         from pocai.inference.document_service import DOCUMENT_MODELS
+        from pocai.models.card import card_file
+        from pocai.models.layout import SHIPPED_LAYOUT, LayoutCard
         from pocai.training.document_model.critic import compared, fit_critic, measured
 
     settings = settings_with(threads=1)
     read = KeptReading(output / "read", settings, "rules")
-    labelled = read_dataset(data).documents
+    labelled = [document for folder in data for document in read_dataset(folder).documents]
     rules, layout = (DOCUMENT_MODELS[name](settings.school_hours) for name in ("rules", "layout"))
     found = []
     for number, each in enumerate(labelled, 1):
@@ -248,7 +243,8 @@ def document_critic(
     card = fit_critic([each for number, each in enumerate(found) if number % 4], version)
     held = measured(card, found[3::4])
     output.mkdir(parents=True, exist_ok=True)
-    card.model_copy(update={"metrics": {"held out": held}}).write(output / "critic.json")
+    judged = LayoutCard.read(card_file(SHIPPED_LAYOUT.file)).sha256
+    card.model_copy(update={"metrics": {"held out": held}, "layout_sha256": judged}).write(output / "critic.json")
     typer.echo(f"Saved {output / 'critic.json'}: mean block F1 of documents held back {held}", err=True)
 
 
@@ -327,6 +323,17 @@ def _run(task: Task[Any], recipe: Recipe, output: Path) -> Path:
     outcome = train(task, recipe, output, tracker=CsvTracker(output), progress=PrintedProgress())
     typer.echo(f"{outcome.steps} steps in {outcome.seconds:.0f} s, score {outcome.best_score:.4f}", err=True)
     return outcome.weights
+
+
+def _ship_layout(recipe: Recipe, output: Path, version: str, measured: int, trained_on: str) -> None:
+    """Train a layout transformer, and export it with its card."""
+    from pocai.training.document_model.layout_shipping import shipped_layout
+    from pocai.training.tasks import task_of
+
+    weights = _run(task_of(recipe), recipe, output)
+    typer.echo("Measuring on made documents that it was not trained on", err=True)
+    file = shipped_layout(weights, output, version, measured, trained_on)
+    typer.echo(f"Saved {file}: POCAI_DOCUMENT_MODEL=layout:{output} pocai extract …", err=True)
 
 
 def _holds_timetables(folder: Path) -> bool:

@@ -44,8 +44,7 @@ def _measured(line: Line, image: Image) -> Line:
     if right - left < 3 or bottom - top < 3:  # noqa: PLR2004 - nothing can be measured on so few pixels
         return line
     crop = np.rot90(image[top:bottom, left:right], round(line.angle / 90) % 4).astype(np.int16)
-    rim = np.concatenate([crop[0], crop[-1], crop[:, 0], crop[:, -1]])
-    ground = np.median(rim, axis=0)
+    ground = np.median(crop, axis=(0, 1))  # of all, not of the rim, along which a thick rule may run
     contrast = np.abs(crop - ground).max(axis=2).astype(np.float32)
     strongest = float(np.percentile(contrast, 98))
     if strongest < FAINTEST:

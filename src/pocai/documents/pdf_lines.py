@@ -18,6 +18,7 @@ _COLUMN_GAP = 1.0  # a wider gap ends the line
 _WORD_GAP = 0.16  # a wider gap is a space, where a producer writes no space characters
 _SPACED_WORD_GAP = 0.28  # the same where it does
 _GLUE_GAP = 0.18  # separate objects without a space between them are one word up to this gap
+_SIGN_GAP = 0.12  # the same where a number or a sign begins or ends there: it is not set closer or wider to a letter
 _TOUCH_GAP = 0.08  # the same where their sizes differ
 _SAME_SIZE = 1.05
 _SMALL_CAPITALS = 1.2
@@ -212,6 +213,8 @@ def _new_word(before: _Piece, after: _Piece, spaces: bool) -> bool:
         return True
     inner = 0.0 if after.first else after.tracking
     gap = after.glyph.start - before.glyph.end - inner
+    if after.first and not (before.glyph.text.isalpha() and after.glyph.text.isalpha()):
+        return gap > _SIGN_GAP * after.style.size
     return gap > (_SPACED_WORD_GAP if spaces else _WORD_GAP) * after.style.size
 
 

@@ -42,7 +42,21 @@ def _layout(folder: str, hours: SchoolHours, _: LanguageEndpoint) -> DocumentMod
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Assembly:
+    """Timetables, the model that made them, and why it was not the one asked for (None when it was).
+
+    ``left_out`` tells what the model said and the pages do not. ``judge`` is the model that chose this one, if any.
+    """
+
+    timetables: tuple[Timetable, ...]
+    model: str
+    fallback_reason: str | None = None
+    left_out: tuple[str, ...] = ()
+    judge: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RulesAndLayout:
     """The layout transformer and the rules, of whose readings the critic takes the likelier one (`models.critic`)."""
 
     layout: DocumentModel
@@ -52,30 +66,35 @@ class Judged:
 
     def assemble(self, document: Document) -> tuple[Timetable, ...]:
         """The timetables of the model that is preferred."""
-        return self.choose(document)[0]
+        return self.choose(document).timetables
 
-    def choose(self, document: Document) -> tuple[tuple[Timetable, ...], str]:
-        """The timetables, and the name of the model that made them. Raises ModelError."""
+    def choose(self, document: Document) -> Assembly:
+        """The timetables, and the model that made them: the rules, with the reason, where the transformer fails."""
         from pocai.models.critic import shipped
 
-        rules, layout = self.rules.assemble(document), self.layout.assemble(document)
-        if layout and (not rules or shipped().prefers_layout(rules, layout, self.hours)):
-            return layout, self.layout.name
-        return rules, self.rules.name
+        rules = self.rules.assemble(document)
+        try:
+            layout = self.layout.assemble(document)
+            preferred = layout and (not rules or shipped().prefers_layout(rules, layout, self.hours))
+        except ModelError as error:
+            return Assembly(rules, self.rules.name, f"{self.layout.name} failed: {error.code}")
+        if preferred:
+            return Assembly(layout, self.layout.name, judge=self.name)
+        return Assembly(rules, self.rules.name, judge=self.name)
 
     def adapted(self, folder: Path) -> DocumentModel:
         """A school's adapter is for the layout transformer, which then reads alone."""
         return _adapted(self.layout, folder)
 
 
-def _judged(hours: SchoolHours) -> DocumentModel:
-    return Judged(_layout_of("", hours), RuleAssembler(hours), hours)
+def _rules_and_layout(hours: SchoolHours) -> DocumentModel:
+    return RulesAndLayout(_layout_of("", hours), RuleAssembler(hours), hours)
 
 
 DOCUMENT_MODELS: dict[str, Callable[[SchoolHours], DocumentModel]] = {
     "rules": RuleAssembler,
     "layout": partial(_layout_of, ""),
-    "auto": _judged,
+    "auto": _rules_and_layout,
 }
 FALLBACK = "rules"
 
@@ -94,6 +113,13 @@ FAMILIES: dict[str, Callable[[str, SchoolHours, LanguageEndpoint], DocumentModel
 
 
 @runtime_checkable
+class Choosing(Protocol):
+    """A document model that asks others, and names the one whose answer it gives."""
+
+    def choose(self, document: Document) -> Assembly: ...
+
+
+@runtime_checkable
 class Telling(Protocol):
     """A document model that tells what it has left out because the pages do not say it."""
 
@@ -105,20 +131,6 @@ class Adaptable(Protocol):
     """A document model that takes adapters, by their folders."""
 
     def adapted(self, folder: Path) -> DocumentModel: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Assembly:
-    """Timetables, the model that made them, and why it was not the one asked for (None when it was).
-
-    ``left_out`` tells what the model said and the pages do not. ``judge`` is the model that chose this one, if any.
-    """
-
-    timetables: tuple[Timetable, ...]
-    model: str
-    fallback_reason: str | None = None
-    left_out: tuple[str, ...] = ()
-    judge: str | None = None
 
 
 class DocumentService:
@@ -145,9 +157,9 @@ class DocumentService:
         """The timetables of a document; falls back to the rules and says why."""
         if self._model.name == self._fallback.name:
             return Assembly(self._model.assemble(document), self._model.name)
+        if isinstance(self._model, Choosing):
+            return self._model.choose(document)
         try:
-            if isinstance(self._model, Judged):
-                return Assembly(*self._model.choose(document), judge=self._model.name)
             asked = self._asked(document)
         except ModelError as error:
             return self._by_rules(document, f"{self._model.name} failed: {error.code}")

@@ -1,4 +1,4 @@
-"""The card of a recognizer: a JSON file beside its weights that says what they are, what they can do, and whose."""
+"""The cards of networks: a JSON file beside weights that says what they are, what they can do, and whose."""
 
 from __future__ import annotations
 
@@ -37,14 +37,11 @@ class Threshold(BaseModel):
     cascade: Share
 
 
-class ModelCard(BaseModel):
-    """What must be known of a recognizer to use it, and to judge it.
+class Card(BaseModel):
+    """What must be known of any network to use it, and to judge it.
 
-    ``sha256`` is that of the weights. ``classes`` are what the network tells apart, the CTC blank ("") and the space
-    first; it gives one vector of scores for ``step`` pixels of lines that are ``height`` pixels high and a ``multiple``
-    of pixels wide. ``metrics`` are by slice of the data, then by name. ``data_sha256`` is the content hash of what it
-    was trained on, ``recipe`` how. Without a ``calibration`` it gives no probabilities, without a ``threshold`` it
-    makes no cascade.
+    ``sha256`` is that of the weights. ``metrics`` are by slice of the data, then by name. ``data_sha256`` is the
+    content hash of what it was trained on, ``recipe`` how.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,28 +50,11 @@ class ModelCard(BaseModel):
     version: str = Field(min_length=1)
     licence: str = Field(min_length=1)
     sha256: Digest
-    classes: tuple[str, ...]
-    step: Positive
-    height: Positive = 48
-    multiple: Positive = 16
     recipe: Mapping[str, Any] = {}
     data_sha256: Digest | None = None
     trained_on: str = ""
     limits: tuple[str, ...] = ()
     metrics: Mapping[str, Mapping[str, float]] = {}
-    calibration: Calibration | None = None
-    threshold: Threshold | None = None
-
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
-        blank, space, *letters = (*self.classes[:2], *self.classes[2:]) if len(self.classes) > 1 else (None, None)
-        if (blank, space) != ("", " ") or not letters:
-            raise ValueError('classes must be the blank "", the space " ", and letters')
-        if any(len(letter) != 1 for letter in letters) or len(set(self.classes)) != len(self.classes):
-            raise ValueError("each letter must be one character, and stand there once")
-        if self.multiple % self.step:
-            raise ValueError(f"widths, multiples of {self.multiple}, must be whole steps of {self.step} pixels")
-        return self
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -106,6 +86,33 @@ class ModelCard(BaseModel):
             what = f"{weights.name} is not what its card is of: SHA-256 {digest[:12]}…, expected {self.sha256[:12]}…"
             raise ModelError(what, mend="Keep weights and card of one export together.")
         return weights
+
+
+class ModelCard(Card):
+    """The card of a recognizer.
+
+    ``classes`` are what the network tells apart, the CTC blank ("") and the space first; it gives one vector of scores
+    for ``step`` pixels of lines that are ``height`` pixels high and a ``multiple`` of pixels wide. Without a
+    ``calibration`` it gives no probabilities, without a ``threshold`` it makes no cascade.
+    """
+
+    classes: tuple[str, ...]
+    step: Positive
+    height: Positive = 48
+    multiple: Positive = 16
+    calibration: Calibration | None = None
+    threshold: Threshold | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        blank, space, *letters = (*self.classes[:2], *self.classes[2:]) if len(self.classes) > 1 else (None, None)
+        if (blank, space) != ("", " ") or not letters:
+            raise ValueError('classes must be the blank "", the space " ", and letters')
+        if any(len(letter) != 1 for letter in letters) or len(set(self.classes)) != len(self.classes):
+            raise ValueError("each letter must be one character, and stand there once")
+        if self.multiple % self.step:
+            raise ValueError(f"widths, multiples of {self.multiple}, must be whole steps of {self.step} pixels")
+        return self
 
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)

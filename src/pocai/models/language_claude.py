@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pocai.models.language_answer import schema
-from pocai.models.language_exchange import Endpoint, Reply, check, failed, post
+from pocai.models.language_exchange import AskingWriter, Reply, failed, post
 from pocai.models.language_page import NumberedPage
 from pocai.models.language_prompt import told
 
@@ -16,22 +16,8 @@ _PATH, _TOOL = "/v1/messages", "timetables"
 _READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
-class ClaudeWriter:
-    """Writes answers by asking Claude; ``endpoint.url`` is what stands before ``/v1/messages``.
-
-    Raises ConfigurationError or ModelError for an endpoint that may not or cannot be used, as `check` does.
-    """
-
-    def __init__(self, endpoint: Endpoint, *, egress: bool = False) -> None:
-        check(endpoint, egress=egress)
-        self.endpoint = endpoint
-
-    def write(self, page: NumberedPage) -> str:
-        """The answer about a page as JSON.
-
-        Raises ModelError where the endpoint cannot be reached, takes too long, refuses, or answers too much or nothing.
-        """
-        return self.ask(page).whole(self.endpoint)
+class ClaudeWriter(AskingWriter):
+    """Writes answers by asking Claude; ``endpoint.url`` is what stands before ``/v1/messages``."""
 
     def ask(self, page: NumberedPage) -> Reply:
         """What comes back for a page, cut off or not. Raises ModelError where that is no message."""

@@ -6,29 +6,15 @@ import json
 from typing import Any
 
 from pocai.models.language_answer import schema
-from pocai.models.language_exchange import Endpoint, Reply, check, failed, post
+from pocai.models.language_exchange import AskingWriter, Reply, failed, post
 from pocai.models.language_page import NumberedPage
 from pocai.models.language_prompt import told
 
 _PATH = "/chat/completions"
 
 
-class EndpointWriter:
-    """Writes answers by asking an endpoint, with the schema of an answer as ``response_format``.
-
-    Raises ConfigurationError or ModelError for an endpoint that may not or cannot be used, as `check` does.
-    """
-
-    def __init__(self, endpoint: Endpoint, *, egress: bool = False) -> None:
-        check(endpoint, egress=egress)
-        self.endpoint = endpoint
-
-    def write(self, page: NumberedPage) -> str:
-        """The answer about a page, as the model wrote it.
-
-        Raises ModelError where the endpoint cannot be reached, takes too long, refuses, or answers too much or nothing.
-        """
-        return self.ask(page).whole(self.endpoint)
+class EndpointWriter(AskingWriter):
+    """Writes answers by asking an endpoint, with the schema of an answer as ``response_format``."""
 
     def ask(self, page: NumberedPage) -> Reply:
         """What comes back for a page, cut off or not. Raises ModelError where that is no chat completion."""

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from pocai.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
     import httpx
+
+    from pocai.models.language_page import NumberedPage
 
 _CONNECT_SECONDS = 10.0
 _OK = 200
@@ -60,6 +63,28 @@ class Reply:
         if not self.text.strip():
             raise failed("answered nothing", "Use another model")
         return self.text
+
+
+class AskingWriter(ABC):
+    """Writes answers about pages by asking an endpoint in its protocol.
+
+    Raises ConfigurationError or ModelError for an endpoint that may not or cannot be used, as `check` does.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, egress: bool = False) -> None:
+        check(endpoint, egress=egress)
+        self.endpoint = endpoint
+
+    def write(self, page: NumberedPage) -> str:
+        """The answer about a page, as the model wrote it.
+
+        Raises ModelError where the endpoint cannot be reached, takes too long, refuses, or answers too much or nothing.
+        """
+        return self.ask(page).whole(self.endpoint)
+
+    @abstractmethod
+    def ask(self, page: NumberedPage) -> Reply:
+        """What comes back for a page, cut off or not. Raises ModelError where that is not what the protocol has."""
 
 
 class Refused(ModelError):

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pocai.timetable.pointed import BODY, DAYS, LABELS, Pairs
+from pocai.timetable.pointed import BODY, DAYS, LABELS, NAMES, Pairs
 
 SURE = 0.5  # probability from which a relation holds
+LEAST = 0.05  # probability from which a note is given to an event rather than to none
 BEST = 0.25  # probability from which the best label is taken where none is sure
 
 Scores = NDArray[np.float32]
@@ -24,6 +25,7 @@ def consistent(roles: Sequence[str], related: Scores) -> Pairs:
     """Which lines share a block, ``(N, N)``, from the probabilities ``related`` ``(N, N)`` and a role for each line."""
     body = [number for number, role in enumerate(roles) if role in BODY]
     events = [[body[place] for place in part] for part in _parts(related[np.ix_(body, body)])]
+    events = _with_their_notes(events, roles, related)
     belongs = np.zeros((len(events), len(roles)), np.float32)
     for kind in (DAYS, LABELS):
         labels = [number for number, role in enumerate(roles) if role in kind]
@@ -42,6 +44,22 @@ def _chosen(means: Scores) -> NDArray[np.bool_]:
     if not sure.any() and means.max() > BEST:
         sure[means.argmax()] = True
     return sure
+
+
+def _with_their_notes(events: Sequence[list[int]], roles: Sequence[str], related: Scores) -> list[list[int]]:
+    """Lines that are all notes belong to the event to which they are likeliest related, if that is not unlikely."""
+    named = [list(event) for event in events if any(roles[line] in NAMES for line in event)]
+    whole = [list(event) for event in named]
+    for event in events:
+        if event in named:
+            continue
+        means = [related[np.ix_(event, other)].mean() for other in named]
+        best = int(np.argmax(means)) if means else 0
+        if means and means[best] > LEAST:
+            whole[best] += event
+        else:
+            whole.append(event)
+    return whole
 
 
 def _parts(related: Scores) -> list[list[int]]:

@@ -17,6 +17,7 @@ from pocai.timetable.drafts import Draft, House
 from pocai.timetable.grid import find_tables
 from pocai.timetable.heading import Heading, period_key, read_heading, without_key
 from pocai.timetable.layout import layout_of
+from pocai.timetable.name_end import recurring_codes
 from pocai.timetable.naming import Context, folded, with_sizes
 from pocai.timetable.pieces import Piece, pieces_of
 from pocai.timetable.timetable import WEEK, BlockField, Day, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
@@ -64,7 +65,8 @@ def assemble_page(page: Page, hours: SchoolHours) -> tuple[Timetable, ...]:
     shown = [piece.swapped() for piece in pieces] if layout.turned else list(pieces)
     known = frozenset(folded(line.text) for piece in pieces for line in piece.lines)
     listed = not layout.turned and all(len(axis.entries) == 1 for group in layout.groups for axis in group)
-    context = Context(known, note_columns(pieces) if listed else ())
+    codes = recurring_codes(line.text for piece in pieces for line in piece.lines)
+    context = Context(known, note_columns(pieces) if listed else (), codes=codes)
     cells = [(piece.lines, piece.page_box) for piece in pieces if piece.ruled and len(piece.lines) > 1]
     house = House(hours, with_sizes(context, cells))
     weeks = [[read_week(axis, shown, key, house) for axis in group] for group in layout.groups]

@@ -7,7 +7,7 @@ multiple of the height of the page's writing, so the result does not change when
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -63,6 +63,9 @@ def _stroke_of(rule: Rule, box: Box) -> bool:
     slack = 0.1 * min(box.width, box.height)
     inside = box.left - slack <= min(x0, x1) and max(x0, x1) <= box.right + slack
     return inside and box.top - slack <= min(y0, y1) and max(y0, y1) <= box.bottom + slack
+
+
+Field = tuple[int, int]  # column, row of the lattice
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +166,8 @@ def _table(frame: Sequence[_Wall], lines: Sequence[Line], size: float) -> Table:
     )
     if len(xs) < 2 or len(ys) < 2:  # noqa: PLR2004 - a lattice needs two positions each way
         return Table(())
-    regions = _regions(xs, ys, frame, size)
-    cells = [_cell(part, xs, ys) for region in regions for part in _rectangles(region)]
+    lattice = _Lattice(xs, ys, _walls_by_position(xs, ys, frame, size))
+    cells = [_cell(part, xs, ys) for region in _regions(lattice) for part in _rectangles(region, lattice)]
     cells = [cell for cell in cells if min(cell.box.width, cell.box.height) >= THINNEST * size]
     cells.sort(key=lambda cell: (cell.row, cell.column))
     return Table(tuple(fill_cells(cells, lines)))
@@ -188,13 +191,24 @@ def _positions(weighted: Sequence[tuple[float, float]], ends: Sequence[float], s
     return found
 
 
-Field = tuple[int, int]  # column, row of the lattice
+@dataclass(frozen=True, slots=True)
+class _Lattice:
+    """Positions of walls from left to right and from top to bottom, and the walls at each."""
+
+    xs: Sequence[float]
+    ys: Sequence[float]
+    walls: Mapping[tuple[bool, int], Sequence[_Wall]]
+
+    def walled(self, field: Field, *, right: bool) -> bool:
+        """Whether a wall stands on the right side of a field, or else below it."""
+        i, j = field
+        low, high = (self.ys[j], self.ys[j + 1]) if right else (self.xs[i], self.xs[i + 1])
+        return _walled(self.walls.get((right, i + 1 if right else j + 1), ()), low, high)
 
 
-def _regions(xs: Sequence[float], ys: Sequence[float], frame: Sequence[_Wall], size: float) -> list[set[Field]]:
+def _regions(lattice: _Lattice) -> list[set[Field]]:
     """Lattice fields joined where no wall stands between them."""
-    walls_at = _walls_by_position(xs, ys, frame, size)
-    columns, rows = len(xs) - 1, len(ys) - 1
+    columns, rows = len(lattice.xs) - 1, len(lattice.ys) - 1
     parent = {(i, j): (i, j) for i in range(columns) for j in range(rows)}
 
     def root(field: Field) -> Field:
@@ -204,9 +218,9 @@ def _regions(xs: Sequence[float], ys: Sequence[float], frame: Sequence[_Wall], s
         return field
 
     for i, j in list(parent):
-        if i + 1 < columns and not _walled(walls_at.get((True, i + 1), ()), ys[j], ys[j + 1]):
+        if i + 1 < columns and not lattice.walled((i, j), right=True):
             parent[root((i + 1, j))] = root((i, j))
-        if j + 1 < rows and not _walled(walls_at.get((False, j + 1), ()), xs[i], xs[i + 1]):
+        if j + 1 < rows and not lattice.walled((i, j), right=False):
             parent[root((i, j + 1))] = root((i, j))
     regions: dict[Field, set[Field]] = {}
     for field in parent:
@@ -235,13 +249,40 @@ def _walled(walls: Iterable[_Wall], low: float, high: float) -> bool:
     return covered >= WALL * (high - low)
 
 
-def _rectangles(region: set[Field]) -> list[set[Field]]:
-    """A region cut into rectangles: as few as a scan by rows, or by columns, needs."""
+def _rectangles(region: set[Field], lattice: _Lattice) -> list[set[Field]]:
+    """A region cut into rectangles: as few as a scan by rows, or by columns, needs; and along walls that cross these.
+
+    The parts on both sides of such a wall hang together around its end, where a neighbour is not walled off.
+    """
     if _is_rectangle(region):
         return [region]
     by_rows = _sweep(region)
     by_columns = [{(i, j) for j, i in part} for part in _sweep({(j, i) for i, j in region})]
-    return min(by_rows, by_columns, key=len)
+    cuts = [[piece for part in parts for piece in _along_walls(part, lattice)] for parts in (by_rows, by_columns)]
+    return min(cuts, key=lambda cut: (sum(_walls_inside(piece, lattice) for piece in cut), len(cut)))
+
+
+def _along_walls(part: set[Field], lattice: _Lattice) -> list[set[Field]]:
+    """A rectangle cut where a wall crosses it from side to side."""
+    for right in (False, True):
+        lines: dict[int, list[Field]] = {}
+        for field in part:
+            lines.setdefault(field[0] if right else field[1], []).append(field)
+        *inner, _ = sorted(lines)
+        for at in inner:
+            if all(lattice.walled(field, right=right) for field in lines[at]):
+                before = {field for field in part if (field[0] if right else field[1]) <= at}
+                return [*_along_walls(before, lattice), *_along_walls(part - before, lattice)]
+    return [part]
+
+
+def _walls_inside(part: set[Field], lattice: _Lattice) -> int:
+    """How many fields of a rectangle are walled off from their neighbour in it."""
+    return sum(
+        neighbour in part and lattice.walled((i, j), right=right)
+        for i, j in part
+        for right, neighbour in ((True, (i + 1, j)), (False, (i, j + 1)))
+    )
 
 
 def _is_rectangle(region: set[Field]) -> bool:

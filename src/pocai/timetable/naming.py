@@ -11,11 +11,14 @@ from statistics import median
 
 from pocai.documents.page import Box, Line, Quad
 from pocai.timetable.clock import TimeSpan
+from pocai.timetable.name_end import INITIALED, ROOM_CODE, end_of_name
 from pocai.timetable.times import find_times, strip_times
 
 SMALL_BOXED = 0.72  # writing below this share of the name's size is a note, where only boxes of a recognizer are known
 COLUMN = 3  # single letters below each other that make a word
 SMALLER = 0.88  # notes below this share of the size of names have a size of their own on a page
+CODE_LARGER = 0.85  # of the size of a code: words that are not smaller are the name beside it
+SET_SMALLER = 0.96  # what goes on in the same row in smaller type of a PDF file is a note
 NEARLY = 0.93  # lines nearer in size than this are of one size
 LEAST_NOTES = 5  # notes from which a page's usual size of notes is known
 LIGHT = 0.74  # strokes below this share of the name's are a note's
@@ -35,7 +38,6 @@ PLACE = re.compile(
     r"(?:lab(?:or|oratory|oratorio)?|studio|gym(?:nasium)?|hall|building|bldg|turnhalle|gymnase|palestra|field)"
     r"(?:\.?\s*(?:[A-Z]|[A-Z]?\d{1,3}[a-z]?))?|(?:[A-Z]{1,3}[-. ]?)?\d{1,4}[A-Za-z]?)$"
 )
-ROOM_CODE = re.compile(r"^[A-Z]{1,3}[-. ]?\d{1,3}[A-Za-z]?(?:\s*\(.*\))?$")
 GROUP = re.compile(
     r"(?i)^(?:group|grp|gr|gruppe|groupe|grupo|gruppo|set|section|sec|stream|class|klasse|clase|classe|turma|team)\b\.?\s*[\w./+-]{1,6}$"
 )
@@ -47,19 +49,10 @@ COMPANION = re.compile(r"(?i)^(?:with|w/|mit|avec|con|com|bei|led by|taught by)\
 CENTERED, OFF_CENTER = 0.07, 0.14  # distance of a line's middle from the cell's, as shares of its width
 BRACKET = re.compile(r"\([^()]*(?:\)|$)")
 SEPARATOR = re.compile(r"\s*[·•|]\s*|\s+[‧∙]\s+")
-TAIL = re.compile(
-    r"\s[-–,/:]?\s*\(?(?:"
-    r"(?:Room|Rm|Raum|Salle|Sala|Saal|Aula|Zimmer|Lab|Labo|Laboratorio|Bât|Building|Gebäude|Anf|Anfiteatro|Amphi|Hörsaal)"
-    r"\.?\s(?:[A-Z]{0,2}\d{1,3}[a-z]?|[A-Z]|\w{1,6})"
-    r"|(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Profa|Mme|Mlle|Herr|Frau|Sr|Sra|Srta|Sig|Dott)\.?\s[A-ZÀ-Þ][\w'’-]+"
-    r"|[A-ZÀ-Þ]\.\s?[A-ZÀ-Þ][\w'’-]{2,}"
-    r"|(?:TP|TD|CM)\s?\d{1,2}"
-    r")\)?$|"
-    r"(?<=[a-zà-ÿ]{2})(?<!group)(?<!roup)(?<!set)(?<!class)(?<!level)(?<!part)(?<!unit)\s(?![ABC][12]$)(?:[A-Z]-?\d{1,3}[a-z]?)$"
-)
 UNFINISHED = re.compile(
     r"(?i)(?:[-/&,+]|\b(?:and|und|et|y|e|of|the|de|du|des|la|für|mit|con|with))\n|\n(?:and|und|et|y|e|&|of|de|/)\b"
 )
+WORDS = re.compile(r"^[^\W\d_]{4}")
 SPACED = re.compile(r"^(?:\w ){2,}\w$")
 
 
@@ -88,7 +81,8 @@ class Context:
 
     ``known`` are texts that stand alone on it (`folded`), ``note_columns`` stretches of columns that hold only notes;
     the usual sizes of names and notes are 0.0 where they are unknown. ``told`` says of lines, by their identity,
-    whether they are notes, where a model has said so.
+    whether they are notes, where a model has said so. ``codes`` are codes of rooms that end lines with different
+    beginnings (`name_end.recurring_codes`).
     """
 
     known: frozenset[str] = frozenset()
@@ -96,6 +90,7 @@ class Context:
     name_size: float = 0.0
     note_size: float = 0.0
     told: Mapping[int, bool] = field(default_factory=dict)
+    codes: frozenset[str] = frozenset()
 
     def is_small(self, line: Line, main: Line) -> bool:
         """Whether a line has the size that notes have on this page, and the main line that of names."""
@@ -132,17 +127,18 @@ def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = A
     ``cell`` is the printed cell, if there is one: what hugs its sides around a centred name is a note. Without
     ``timed`` no time is looked for.
     """
-    told = context.told if all(id(line) in context.told for line in lines) else {}
-    lines = lines if told else _continued(lines, context.known)
-    if told:
+    told = context.told
+    sure = bool(told) and all(id(line) in told for line in lines)
+    lines = lines if sure else _continued(lines, context.known)
+    if sure:
         spans, parts, time_lines = _line_by_line(lines, timed=timed)
     else:
         spans, parts, time_lines = _without_times(lines, timed=timed)
     parts = [replace(part, note=part.note or context.in_note_column(part.line)) for part in parts]
-    if told:
-        parts = _split_codes([replace(part, note=told[id(part.line)]) for part in parts])
-    else:
-        parts = _split_codes(_in_order(parts) if _is_typed(parts) else _marked(parts, cell, context))
+    if not sure:
+        parts = _in_order(parts) if _is_typed(parts) else _marked(parts, cell, context)
+    parts = [replace(part, note=told.get(id(part.line), part.note)) for part in parts]
+    parts = _split_codes(parts, context)
     if parts and all(part.note for part in parts):
         parts = _one_name(parts)
     names = [part for part in parts if not part.note]
@@ -265,11 +261,25 @@ def _marked(parts: Sequence[_Part], cell: Box | None, context: Context) -> list[
         for part in parts
     ]
     alone = lesser.count(False) == 1  # one line stands out: it is the name, whatever it looks like
+    if alone and (word := _word_beside_a_code(parts, lesser)) is not None:
+        lesser[word], alone = False, False
     several = len(parts) > 1
     return [
         replace(part, note=less or corner or (several and not alone and _beside_the_name(part.text)))
         for part, less, corner in zip(parts, lesser, corners, strict=True)
     ]
+
+
+def _word_beside_a_code(parts: Sequence[_Part], lesser: Sequence[bool]) -> int | None:
+    """The first line of words beside a room's code that stands out in a picture, and is not much larger; else None."""
+    code = parts[lesser.index(False)]
+    if code.line.source != "ocr" or not ROOM_CODE.match(code.text):
+        return None
+    for number, part in enumerate(parts):
+        large = _size(part.line) > CODE_LARGER * _size(code.line)
+        if large and not part.note and WORDS.match(part.text) and not _beside_the_name(part.text):
+            return number
+    return None
 
 
 def _most_prominent(lines: Sequence[Line]) -> Line | None:
@@ -281,6 +291,8 @@ def _most_prominent(lines: Sequence[Line]) -> Line | None:
 def _less_prominent(line: Line, main: Line) -> bool:
     """Whether a line is clearly smaller, lighter or paler than the main line, or a little of each."""
     size = _size(line) / max(_size(main), 1e-9)
+    if line.source == main.source == "pdf" and size < SET_SMALLER and line.box.left >= main.box.right:
+        return line.box.top < main.box.center[1] < line.box.bottom
     if line.source == "ocr" and not (line.weight and main.weight):
         return size < SMALL_BOXED
     weight = min(1.0, _weight(line) / _weight(main))
@@ -311,8 +323,15 @@ def _in_corners(lines: Sequence[Line], cell: Box | None) -> list[bool]:
     if min(off) > CENTERED:
         return [False] * len(lines)
     return [
-        value > OFF_CENTER and not _flush(line.box, middle, cell.width) for value, line in zip(off, lines, strict=True)
+        value > OFF_CENTER and not (_flush(line.box, middle, cell.width) or _goes_on(line.box, middle))
+        for value, line in zip(off, lines, strict=True)
     ]
+
+
+def _goes_on(box: Box, other: Box) -> bool:
+    """Whether two lines stand in one row with no more than a space between them."""
+    gap = max(box.left, other.left) - min(box.right, other.right)
+    return box.top < other.center[1] < box.bottom and gap < min(box.height, other.height)
 
 
 def _flush(box: Box, other: Box, width: float) -> bool:
@@ -327,7 +346,7 @@ def _size(line: Line) -> float:
 def _beside_the_name(text: str) -> bool:
     if len(text) <= LONGEST_CODE and (GROUP.match(text) or ROOM_CODE.match(text)):
         return True
-    return any(pattern.match(text) for pattern in (PERSON, PLACE, ROOM_CODE, WEEKS, COMPANION, STAFF))
+    return any(pattern.match(text) for pattern in (PERSON, INITIALED, PLACE, ROOM_CODE, WEEKS, COMPANION, STAFF))
 
 
 def _is_typed(parts: Sequence[_Part]) -> bool:
@@ -353,31 +372,22 @@ def _in_order(parts: Sequence[_Part]) -> list[_Part]:
     return [replace(part, note=not first <= i <= last) for i, part in enumerate(parts)]
 
 
-def _split_codes(parts: Sequence[_Part]) -> list[_Part]:
+def _split_codes(parts: Sequence[_Part], context: Context) -> list[_Part]:
     """A room, a person, or what stands behind a middle dot or a bar, on the line of the name, is a note."""
     split: list[_Part] = []
     for part in parts:
         pieces = [piece for piece in SEPARATOR.split(part.text, maxsplit=1) if piece.strip()]
         if len(pieces) > 1 and any(not other.note for other in split):
             pieces = []  # a second line of codes
-        elif len(pieces) == 1 and (at := _tail(part.text)):
-            pieces = [part.text[:at].rstrip(" -–,/:"), part.text[at:].strip()]
+        elif len(pieces) == 1 and (at := end_of_name(part.text, context.codes)):
+            pieces = [part.text[:at].rstrip(" -–—,/:"), part.text[at:].lstrip(" -–—,/:")]
         if part.note or len(pieces) == 1:
             split.append(part)
-        elif not pieces:
-            split.append(replace(part, note=True))
+        elif not pieces or not pieces[0]:
+            split.append(replace(part, text=part.text.lstrip(" -–—,/:"), note=True))
         else:
             split += [_Part(pieces[0], part.line), _Part(pieces[1], part.line, note=True)]
     return split
-
-
-def _tail(text: str) -> int:
-    """Where the rooms, persons and groups at the end of a text begin; 0 where there are none."""
-    at = 0
-    while (tail := TAIL.search(text)) and tail.start():
-        at = tail.start()
-        text = text[:at]
-    return at
 
 
 def _one_name(parts: Sequence[_Part]) -> list[_Part]:

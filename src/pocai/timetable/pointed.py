@@ -12,6 +12,7 @@ from pocai.documents.page import Box, Cell, Line, Page, Table
 from pocai.timetable.times import find_times
 
 BODY = frozenset({"event", "note", "break"})
+NAMES = frozenset({"event", "break"})
 LABELS = frozenset({"time", "period"})
 DAYS = frozenset({"day"})
 

@@ -46,7 +46,7 @@ _CLOCK = re.compile(
     | (?P<hour6>\d{{1,2}})(?P<minute6>\d{{2}})(?!\d|[./:,]\d)
     | (?P<bare>\d{{1,2}})(?!\d|[./:,]\d|\s?[/%*€£$°ªº])
     )
-    (?:\s?(?P<mark>h|hrs|uhr|o'clock|heures?|horas?|ore)(?![^\W\d_]))?
+    (?:\s?(?!(?-i:Hora|Heure))(?P<mark>h|hrs|uhr|o'clock|heures?|horas?|ore)(?![^\W\d_]))?
     (?:\s?(?P<meridiem>[ap]\s?\.?\s?(?:m|rn)\b\.?(?!\s+(?:{_AFTER_GERMAN_AM})\b)|(?<=[:.h]\d\d)[ap](?![\w.])))?
     """,
     re.IGNORECASE | re.VERBOSE,

@@ -44,7 +44,9 @@ class Branch(nn.Module):
         """Of the layer's own shape."""
         down, up = self.factors
         if isinstance(self.layer, nn.Linear) and self.layer.weight.numel() <= SMALL:
-            return nn.functional.linear(inputs, self.layer.weight + (down @ up).T, self.layer.bias)
+            rows = inputs.flatten(0, -2)  # ONNX Runtime adds the bias on the way where there are only rows
+            adapted = nn.functional.linear(rows, self.layer.weight + (down @ up).T, self.layer.bias)
+            return adapted.reshape(*inputs.shape[:-1], self.layer.out_features)
         plain: Tensor = self.layer(inputs)
         if isinstance(self.layer, nn.Linear):
             return plain + inputs @ down @ up

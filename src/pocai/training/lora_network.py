@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from pocai.errors import ConfigurationError, ModelError
-from pocai.models.card import ModelCard, card_file
+from pocai.models.card import Card, ModelCard, card_file
 from pocai.models.student_network import StudentConfig, StudentNetwork
 from pocai.training import checkpoints
 
@@ -44,20 +45,25 @@ class FrozenStudent(StudentNetwork):
 
 
 def load_student(weights: Path) -> FrozenStudent:
-    """The student in a safetensors file, whose header, or the card (.json) beside it, holds the recipe.
+    """The student in a safetensors file. Raises ModelError as `load_base` does."""
+    return load_base(weights, ModelCard, lambda model: FrozenStudent(StudentConfig.model_validate(model)))
 
-    Raises ModelError where a file is missing, damaged, or does not say how large the network is.
+
+def load_base(weights: Path, card: type[Card], network: Callable[[Any], Network]) -> Network:
+    """The network in a safetensors file, whose header, or the card (.json) beside it, holds the recipe; in use mode.
+
+    ``network`` makes it by the recipe's table ``model``. Raises ModelError where a file is missing, damaged, or does
+    not say how large the network is.
     """
     read = checkpoints.read(weights)
-    recipe = read.state.get("recipe") or ModelCard.read(card_file(weights)).recipe
+    recipe = read.state.get("recipe") or card.read(card_file(weights)).recipe
     try:
-        config = StudentConfig.model_validate(recipe["model"])
+        made = network(recipe["model"])
     except (KeyError, ValidationError) as error:
-        what = f"neither {weights.name} nor its card says which student it holds"
+        what = f"neither {weights.name} nor its card says which network it holds"
         raise ModelError(what, mend="Give the best.safetensors of a run, or keep weights and card together.") from error
-    network = FrozenStudent(config)
-    checkpoints.load_network(network, read.tensors, str(weights))
-    return network.eval()
+    checkpoints.load_network(made, read.tensors, str(weights))
+    return made.eval()
 
 
 def digest_of(network: nn.Module) -> str:

@@ -12,18 +12,16 @@ from pocai.training.recipe import Recipe, invalid
 from pocai.training.task import Task
 
 Table = TypeVar("Table", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
+Data = TypeVar("Data", bound=BaseModel)
+Loss = TypeVar("Loss", bound=BaseModel)
 
 
 def _student(recipe: Recipe) -> Task[Any]:
     from pocai.models.student_network import StudentConfig
     from pocai.training.ocr_model.student import StudentData, StudentLoss, StudentTask
 
-    return StudentTask(
-        checked(StudentConfig, recipe, "model"),
-        checked(StudentData, recipe, "data"),
-        checked(StudentLoss, recipe, "loss"),
-        recipe.seed,
-    )
+    return StudentTask(*_tables(recipe, StudentConfig, StudentData, StudentLoss), recipe.seed)
 
 
 def _trocr(recipe: Recipe) -> Task[Any]:
@@ -42,24 +40,14 @@ def _layout(recipe: Recipe) -> Task[Any]:
     from pocai.models.layout_network import LayoutConfig
     from pocai.training.document_model.layout_task import LayoutData, LayoutLoss, LayoutTask
 
-    return LayoutTask(
-        checked(LayoutConfig, recipe, "model"),
-        checked(LayoutData, recipe, "data"),
-        checked(LayoutLoss, recipe, "loss"),
-        recipe.seed,
-    )
+    return LayoutTask(*_tables(recipe, LayoutConfig, LayoutData, LayoutLoss), recipe.seed)
 
 
 def _distil(recipe: Recipe) -> Task[Any]:
     from pocai.models.layout_network import LayoutConfig
     from pocai.training.document_model.distill_task import DistilData, DistilLoss, DistilTask
 
-    return DistilTask(
-        checked(LayoutConfig, recipe, "model"),
-        checked(DistilData, recipe, "data"),
-        checked(DistilLoss, recipe, "loss"),
-        recipe.seed,
-    )
+    return DistilTask(*_tables(recipe, LayoutConfig, DistilData, DistilLoss), recipe.seed)
 
 
 def _layout_lora(recipe: Recipe) -> Task[Any]:
@@ -92,6 +80,11 @@ def checked(kind: type[Table], recipe: Recipe, table: str) -> Table:
         return kind.model_validate(getattr(recipe, table))
     except ValidationError as error:
         raise invalid(error, f"recipe, table {table}") from error
+
+
+def _tables(recipe: Recipe, model: type[Model], data: type[Data], loss: type[Loss]) -> tuple[Model, Data, Loss]:
+    """The three tables of a recipe as a task's own types."""
+    return checked(model, recipe, "model"), checked(data, recipe, "data"), checked(loss, recipe, "loss")
 
 
 def task_of(recipe: Recipe) -> Task[Any]:

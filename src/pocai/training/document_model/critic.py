@@ -15,7 +15,6 @@ from pocai.evaluation.timetables import score
 from pocai.models.critic import NAMES, CriticCard, figures
 from pocai.models.protocols import DocumentModel
 from pocai.settings import SchoolHours
-from pocai.timetable.timetable import Timetable
 from pocai.training.document_model.logistic import logistic_regression
 
 RIDGE = 0.3  # of the regression; its weights are gains of block F1, a tenth of a document each
@@ -42,7 +41,7 @@ def compared(
     found = []
     for document, truth in documents:
         readings = rules.assemble(document), layout.assemble(document)
-        one, other = (score(truth, _as_json(each)).figures.block for each in readings)
+        one, other = (score(truth, each).figures.block for each in readings)
         found.append(Compared(figures(*readings, SchoolHours()), one, other))
     return found
 
@@ -89,10 +88,6 @@ def measured(card: CriticCard, documents: Sequence[Compared]) -> dict[str, float
         "better": np.maximum(rules, layout).mean(),
     }
     return {name: round(float(value), 4) for name, value in figures_.items()}
-
-
-def _as_json(timetables: Sequence[Timetable]) -> dict[str, Any]:
-    return {"timetables": [each.model_dump(by_alias=True, mode="json") for each in timetables]}
 
 
 def _rounded(values: Matrix) -> tuple[float, ...]:

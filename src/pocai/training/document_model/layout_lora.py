@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from pocai.errors import ConfigurationError, InputError, ModelError
 from pocai.models.adapter_card import AdapterOrigin
 from pocai.models.artefact import Artefact
-from pocai.models.card import card_file
 from pocai.models.layout import LayoutCard
 from pocai.models.layout_network import LayoutConfig, LayoutNetwork
 from pocai.training import checkpoints
@@ -31,7 +30,7 @@ from pocai.training.document_model.page_variants import plain, texts_by_role, va
 from pocai.training.loop import train
 from pocai.training.lora import AdapterResult
 from pocai.training.lora_files import write_adapter
-from pocai.training.lora_network import NAME, LoraTable, digest_of, lora_layers, with_lora
+from pocai.training.lora_network import NAME, LoraTable, digest_of, load_base, lora_layers, with_lora
 from pocai.training.progress import Reporter
 from pocai.training.recipe import Recipe
 from pocai.training.task import Share
@@ -286,20 +285,8 @@ def scale_adapter(network: nn.Module, factor: float) -> None:
 
 
 def load_layout(weights: Path) -> LayoutNetwork:
-    """The layout transformer in a safetensors file, whose header, or the card (.json) beside it, holds the recipe.
-
-    Raises ModelError where a file is missing, damaged, or does not say how large the network is.
-    """
-    read = checkpoints.read(weights)
-    recipe = read.state.get("recipe") or LayoutCard.read(card_file(weights)).recipe
-    try:
-        config = LayoutConfig.model_validate(recipe["model"])
-    except (KeyError, ValidationError) as error:
-        what = f"neither {weights.name} nor its card says which network it holds"
-        raise ModelError(what, mend="Give the best.safetensors of a run, or keep weights and card together.") from error
-    network = LayoutNetwork(config)
-    checkpoints.load_network(network, read.tensors, str(weights))
-    return network.eval()
+    """The layout transformer in a safetensors file. Raises ModelError as `load_base` does."""
+    return load_base(weights, LayoutCard, lambda model: LayoutNetwork(LayoutConfig.model_validate(model)))
 
 
 def pages_of(documents: Sequence[Corrected]) -> list[LabelledPage]:

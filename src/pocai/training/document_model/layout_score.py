@@ -9,15 +9,12 @@ from torch import nn
 
 from pocai.documents.page import Document, Page
 from pocai.evaluation.timetables import Counts, Json, score, total
-from pocai.models.layout_tokens import MOST, ROLES, tokens_of
+from pocai.models.layout import Judged, inputs_of, pointed_by
+from pocai.models.layout_tokens import MOST, Tokens, lines_of
 from pocai.settings import SchoolHours
 from pocai.timetable.assemble import over_pages
-from pocai.timetable.grid import find_tables
-from pocai.timetable.pointed import Pointed
 from pocai.timetable.pointed_weeks import timetables_pointed
 from pocai.timetable.timetable import Timetable
-
-HALF = 0.0  # logit from which two lines are related
 
 
 def block_f1(network: nn.Module, documents: Iterable[tuple[Sequence[Page], Sequence[Json]]]) -> float:
@@ -33,14 +30,12 @@ def document_counts(network: nn.Module, pages: Sequence[Page], timetables: Seque
 
 def _read(network: nn.Module, page: Page) -> tuple[Timetable, ...]:
     """As `pocai.models.layout.LayoutModel` reads a page; nothing of one with too many lines."""
-    tables = find_tables(page)
-    tokens = tokens_of(page, tables)
-    if not 0 < len(tokens) <= MOST:
+    if len(lines_of(page)) > MOST:
         return ()
-    given = (tokens.letters.astype("int64"), tokens.facts, tokens.places, list(tokens.cells))
-    letters, facts, places, cells = (torch.as_tensor(values)[None] for values in given)
-    filled = torch.ones((1, len(tokens)), dtype=torch.bool)
+    return timetables_pointed(pointed_by(lambda tokens: _judged(network, tokens), page), SchoolHours())
+
+
+def _judged(network: nn.Module, tokens: Tokens) -> Judged:
     with torch.inference_mode():
-        roles, related = network.eval()(letters, facts, places, cells, filled)
-    names = tuple(ROLES[number] for number in roles[0].argmax(dim=1))
-    return timetables_pointed(Pointed(page, tables, tokens.lines, names, (related[0] > HALF).numpy()), SchoolHours())
+        roles, related = network.eval()(*(torch.as_tensor(values)[None] for values in inputs_of(tokens)))
+    return Judged.of(roles[0].numpy(), related[0].numpy())

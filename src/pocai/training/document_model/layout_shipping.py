@@ -46,16 +46,11 @@ def shipped_layout(weights: Path, folder: Path, version: str, measured: int = ME
         trained_on=trained_on,
         metrics={"validation": {key: value for key, value in held.state["metrics"].items() if key != "score"}},
     )
-    write_card(card, file)
+    card.write(card_file(file))
     layouts = {"trained_layouts": "train", "held_out_layouts": "test"}
     figures = {name: figures_of(LayoutModel(SchoolHours(), file), each, measured) for name, each in layouts.items()}
-    write_card(card.model_copy(update={"metrics": {**card.metrics, **figures}}), file)
+    card.model_copy(update={"metrics": {**card.metrics, **figures}}).write(card_file(file))
     return file
-
-
-def write_card(card: LayoutCard, weights: Path) -> None:
-    """Write a card beside its weights."""
-    card_file(weights).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def figures_of(model: LayoutModel, layouts: str, count: int) -> Mapping[str, float]:
@@ -64,23 +59,7 @@ def figures_of(model: LayoutModel, layouts: str, count: int) -> Mapping[str, flo
     for seed in range(HELD_OUT, HELD_OUT + count):
         drawing = compose(seed, layouts=layouts, split="test")
         pages = tuple(made.page for made in made_pages(drawing, np.random.default_rng(seed), plain=True))
-        found = model.assemble(Document(pages, "pdf", ""))
-        counts.append(
-            score(
-                *(
-                    {"timetables": [t.model_dump(by_alias=True, mode="json") for t in each]}
-                    for each in (drawing.timetables, found)
-                )
-            )
-        )
-    figures = total(counts).figures
-    return {
-        name: round(float(value), 4)
-        for name, value in (
-            ("block", figures.block),
-            ("slot", figures.slot),
-            ("name", figures.name),
-            ("notes", figures.notes),
-        )
-        if value is not None
-    }
+        counts.append(score(drawing.timetables, model.assemble(Document(pages, "pdf", ""))))
+    found = total(counts).figures
+    named = {"block": found.block, "slot": found.slot, "name": found.name, "notes": found.notes}
+    return {name: round(float(value), 4) for name, value in named.items() if value is not None}
