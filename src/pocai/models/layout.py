@@ -28,7 +28,7 @@ from pocai.timetable.timetable import Timetable
 INPUTS = ("letters", "facts", "places", "cells", "filled")
 OUTPUTS = ("roles", "related")
 NAMES, NOTE = [ROLES.index("event"), ROLES.index("break")], ROLES.index("note")
-SURE = 0.9  # probability from which a line of an event is a name or a note whatever the rules of naming say
+SURE = 0.98  # probability from which a line of an event is a name or a note whatever the rules of naming say
 SHIPPED_LAYOUT = Artefact("pocai", "assets/models/layout.onnx", "", "")
 
 

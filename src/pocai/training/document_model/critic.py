@@ -20,7 +20,7 @@ from pocai.training.document_model.logistic import logistic_regression
 RIDGE = 0.3  # of the regression; its weights are gains of block F1, a tenth of a document each
 FEWEST = 20  # documents
 ASKED = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # probabilities from which the transformer is taken
-COST = 0.005  # of mean block F1
+COST = 0.01  # of mean block F1
 
 Matrix = NDArray[np.float64]
 
