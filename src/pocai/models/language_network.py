@@ -6,8 +6,7 @@ caller allows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,11 +23,11 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import logging
 
 from pocai.errors import ModelError
 from pocai.models.language_page import NumberedPage
 from pocai.models.language_prompt import told
+from pocai.models.quiet_hub import quiet
 from pocai.models.trocr_network import read_card, weights_hash, write_card
 
 Precision = Literal["float32", "bfloat16"]
@@ -220,21 +219,6 @@ def save(model: Language, folder: Path, card: dict[str, Any]) -> None:
         model.network.save_pretrained(folder)
         model.script.tokenizer.save_pretrained(folder)
     write_card(folder, {"kind": "language", **card, "sha256": weights_hash(folder)})
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No progress bars and warnings of transformers; what they warn of is checked here."""
-    chatter: Any = logging  # untyped
-    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
-    chatter.set_verbosity_error()
-    chatter.disable_progress_bar()
-    try:
-        yield
-    finally:
-        chatter.set_verbosity(level)
-        if bars:
-            chatter.enable_progress_bar()
 
 
 def _adapted(network: Any, base: Path, folder: Path) -> None:

@@ -13,9 +13,10 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from pocai.errors import ModelError
 from pocai.models.language_grammar import Grammar, after, started
-from pocai.models.language_network import Language, quiet
+from pocai.models.language_network import Language
 from pocai.models.language_page import NumberedPage
 from pocai.models.language_vocabulary import Vocabulary
+from pocai.models.quiet_hub import quiet
 from pocai.settings import SchoolHours
 
 LEAST_ROOM = 256  # tokens that an answer needs at least

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -17,9 +16,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from transformers import TrOCRConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
-from transformers.utils import logging
 
 from pocai.errors import ConfigurationError, ModelError
+from pocai.models.quiet_hub import quiet
 from pocai.models.trocr_image import Preparation
 from pocai.models.trocr_tokens import Tokens, tokens_of
 
@@ -211,7 +210,7 @@ def load(folder: Path, preparation: Preparation | None = None, longest: int | No
     tokens = tokens_of(folder)
     kind: Any = VisionEncoderDecoderModel
     try:
-        with _quiet():
+        with quiet():
             network, report = kind.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
@@ -253,7 +252,7 @@ def save(model: TrOCR, folder: Path, card: dict[str, Any]) -> None:
     if not isinstance(model.network, VisionEncoderDecoderModel):
         raise ModelError("a network with adapters cannot be saved whole", mend="Merge or save its adapters.")
     folder.mkdir(parents=True, exist_ok=True)
-    with _quiet():
+    with quiet():
         model.network.save_pretrained(folder)
     model.tokens.save(folder)
     whole = {
@@ -344,18 +343,3 @@ def _ready(network: Any, tokens: Tokens, preparation: Preparation, longest: int)
         do_sample=False,
     )
     return TrOCR(network, tokens, preparation, longest)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and warnings of transformers; what they warn of is checked here."""
-    chatter: Any = logging  # untyped
-    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
-    chatter.set_verbosity_error()
-    chatter.disable_progress_bar()
-    try:
-        yield
-    finally:
-        chatter.set_verbosity(level)
-        if bars:
-            chatter.enable_progress_bar()
