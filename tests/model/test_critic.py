@@ -11,7 +11,7 @@ import pytest
 from pocai.documents.page import Document
 from pocai.errors import InputError, ModelError
 from pocai.models.card import card_file
-from pocai.models.critic import NAMES, CriticCard, figures, shipped
+from pocai.models.critic import CODES, NAMES, CriticCard, figures, shipped
 from pocai.models.layout import SHIPPED_LAYOUT, LayoutCard
 from pocai.settings import SchoolHours
 from pocai.synthetic.compose import compose
@@ -107,3 +107,21 @@ def test_the_card_in_the_package_is_whole() -> None:
 
 def test_the_shipped_critic_judges_the_shipped_transformer() -> None:
     assert shipped().layout_sha256 == LayoutCard.read(card_file(SHIPPED_LAYOUT.file)).sha256
+
+
+def test_no_fault_of_a_reading_speaks_for_it() -> None:
+    card = shipped()
+    weights = dict(zip(card.names, card.weights, strict=True))
+    assert all(weights[code] >= 0 for code in CODES)
+    assert all(weights[name] <= 0 for name in ("day", "start", "end"))
+
+
+def test_a_rare_fault_learns_no_wrong_sign(known: list[Compared]) -> None:
+    """Faults that stand in the better reading by chance get no weight."""
+    place = NAMES.index("order")
+    odd = []
+    for each in known:
+        seen = list(each.figures)
+        seen[place] = -float(each.layout > each.rules)
+        odd.append(Compared(tuple(seen), each.rules, each.layout))
+    assert fit_critic(odd, "1").weights[place] == 0.0

@@ -49,6 +49,8 @@ COMPANION = re.compile(r"(?i)^(?:with|w/|mit|avec|con|com|bei|led by|taught by)\
 CENTERED, OFF_CENTER = 0.07, 0.14  # distance of a line's middle from the cell's, as shares of its width
 BRACKET = re.compile(r"\([^()]*(?:\)|$)")
 SEPARATOR = re.compile(r"\s*[·•|]\s*|\s+[‧∙]\s+")
+EDGES = " -–—,/:·•|‧∙"  # what parts a name from what stands beside it
+LOOSE = re.compile(r"^[·•|‧∙]\s*|\s+[-–—/·•|‧∙]$|[·•|‧∙]$")
 UNFINISHED = re.compile(
     r"(?i)(?:[-/&,+]|\b(?:and|und|et|y|e|of|the|de|du|des|la|für|mit|con|with))\n|\n(?:and|und|et|y|e|&|of|de|/)\b"
 )
@@ -144,7 +146,7 @@ def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = A
     names = [part for part in parts if not part.note]
     notes = [part for part in parts if part.note]
     return Wording(
-        joined([part.text for part in names]),
+        LOOSE.sub("", joined([part.text for part in names])),
         joined([part.text for part in notes]) or None,
         spans,
         tuple(part.line for part in names),
@@ -380,11 +382,11 @@ def _split_codes(parts: Sequence[_Part], context: Context) -> list[_Part]:
         if len(pieces) > 1 and any(not other.note for other in split):
             pieces = []  # a second line of codes
         elif len(pieces) == 1 and (at := end_of_name(part.text, context.codes)):
-            pieces = [part.text[:at].rstrip(" -–—,/:"), part.text[at:].lstrip(" -–—,/:")]
+            pieces = [part.text[:at].strip(EDGES), part.text[at:].lstrip(EDGES)]
         if part.note or len(pieces) == 1:
             split.append(part)
         elif not pieces or not pieces[0]:
-            split.append(replace(part, text=part.text.lstrip(" -–—,/:"), note=True))
+            split.append(replace(part, text=part.text.lstrip(EDGES), note=True))
         else:
             split += [_Part(pieces[0], part.line), _Part(pieces[1], part.line, note=True)]
     return split

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pocai.documents.page import Document
 from pocai.errors import InputError
 from pocai.evaluation.timetables import score
-from pocai.models.critic import NAMES, CriticCard, figures
+from pocai.models.critic import CODES, NAMES, CriticCard, figures
 from pocai.models.protocols import DocumentModel
 from pocai.settings import SchoolHours
 from pocai.training.document_model.logistic import logistic_regression
@@ -21,6 +21,7 @@ RIDGE = 0.3  # of the regression; its weights are gains of block F1, a tenth of 
 FEWEST = 20  # documents
 ASKED = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # probabilities from which the transformer is taken
 COST = 0.01  # of mean block F1
+SIGNS = {**dict.fromkeys(CODES, 1), **dict.fromkeys(("day", "start", "end"), -1)}
 
 Matrix = NDArray[np.float64]
 
@@ -59,20 +60,38 @@ def fit_critic(known: Sequence[Compared], version: str) -> CriticCard:
     gains = np.array([each.layout - each.rules for each in known], np.float64)
     means, spreads = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
     scaled = (inputs - means) / spreads
-    found = logistic_regression(scaled, (gains > 0).astype(np.float64), RIDGE, 10 * np.abs(gains))
+    weights, constant = _sensible(scaled, gains)
     card = CriticCard(
         version=version,
         names=NAMES,
         means=_rounded(means),
         spreads=_rounded(spreads),
-        weights=_rounded(found[:-1]),
-        constant=round(float(found[-1]), 6),
+        weights=_rounded(weights),
+        constant=round(constant, 6),
     )
     cards = [card.model_copy(update={"least": least}) for least in ASKED]
     chosen = [measured(each, known)["chosen"] for each in cards]
     return max(
         (c for c, figure in zip(cards, chosen, strict=True) if figure >= max(chosen) - COST), key=lambda c: c.least
     )
+
+
+def _sensible(scaled: Matrix, gains: Matrix) -> tuple[Matrix, float]:
+    """Weights and constant of the regression; a figure whose weight would turn a fault into a merit gets none.
+
+    Figures are the rules' minus the transformer's: more faults of the rules may only speak for the transformer, more
+    days and times of theirs only for the rules. Rare faults would else get weights of either sign.
+    """
+    kept = list(range(len(NAMES)))
+    while True:
+        *found, constant = logistic_regression(scaled[:, kept], (gains > 0).astype(float), RIDGE, 10 * np.abs(gains))
+        against = {place: weight * SIGNS.get(NAMES[place], 0) for place, weight in zip(kept, found, strict=True)}
+        worst = min(against, key=lambda place: against[place])
+        if against[worst] >= 0:
+            weights = np.zeros(len(NAMES))
+            weights[kept] = found
+            return weights, float(constant)
+        kept.remove(worst)
 
 
 def measured(card: CriticCard, documents: Sequence[Compared]) -> dict[str, float]:
