@@ -28,6 +28,11 @@ from pocai.timetable.name_end import end_of_name, recurring_codes
         ("Ed. Civ.", " Ins. Marchetti"),
         ("Geschichte", " K. Ahrens"),
         ("7A Maths", " Room 3"),
+        ("Genética", " Auditório A"),
+        ("Contabilidade", " Anf. N Profª Damasceno"),
+        ("Seminario HAR", " A-342 Profa. F. Arizmendi"),
+        ("Conférence BIOLOGIE", " B. Delacombe Salle info 5"),
+        ("Deutsch", " HS 4"),
     ],
 )
 def test_what_follows_a_name(name: str, rest: str) -> None:
@@ -45,6 +50,8 @@ def test_what_follows_a_name(name: str, rest: str) -> None:
         "Choir (Years 3 and 4)",
         "Room 12",
         "Mr Green",
+        "Labor Analysis I",
+        "Study in Room 3",
         "Break",
         "",
     ],

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pocai.documents.page import Box, Line, Quad
-from pocai.timetable.naming import Context, folded, joined, wording
+from pocai.timetable.naming import Context, folded, joined, learned_from, wording
 
 
 def cell(*texts: str | tuple[str, float]) -> list[Line]:
@@ -134,3 +134,21 @@ def test_where_a_model_is_sure_of_some_lines_the_rules_say_the_rest() -> None:
     assert wording(lines).notes is None
     words = wording(lines, None, Context(told={id(lines[1]): True}))
     assert (words.name, words.notes) == ("Ed. Civ.", "Marchetti")
+
+
+def test_where_names_stand_behind_times_what_was_broken_on_purpose_is_a_note() -> None:
+    cells = [
+        cell("9:00-10:00 Discrete", "BSc Physics", "Dr Shackle"),
+        cell("10:00-11:00 Fluids", "BSc Nursing"),
+        cell("9:00-10:00 SE", "BSc Physics"),
+        cell("11:00-12:00 Marketing", "Group A"),
+    ]
+    box = Box(0, 0, 300, 80)
+    context = learned_from(Context(), [(lines, box) for lines in cells])
+    assert context.behind_time
+    words = wording(cells[0], box, context)
+    assert (words.name, words.notes) == ("Discrete", "BSc Physics Dr Shackle")
+    narrow = Box(40, 0, 158, 80)  # "Physics" had no room in the first line
+    assert wording(cells[0][:2], narrow, context).name == "Discrete BSc Physics"
+    assert not learned_from(Context(), [(lines, box) for lines in cells[:3]]).behind_time
+    assert wording(cells[0], box).name == "Discrete BSc Physics"

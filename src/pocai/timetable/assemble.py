@@ -18,7 +18,7 @@ from pocai.timetable.grid import find_tables
 from pocai.timetable.heading import Heading, period_key, read_heading, without_key
 from pocai.timetable.layout import layout_of
 from pocai.timetable.name_end import recurring_codes
-from pocai.timetable.naming import Context, folded, with_sizes
+from pocai.timetable.naming import Context, folded, learned_from
 from pocai.timetable.pieces import Piece, pieces_of
 from pocai.timetable.timetable import WEEK, BlockField, Day, Evidence, HeaderField, Mark, TimeBlock, Timetable, clock
 from pocai.timetable.week import Week, read_week
@@ -68,7 +68,7 @@ def assemble_page(page: Page, hours: SchoolHours) -> tuple[Timetable, ...]:
     codes = recurring_codes(line.text for piece in pieces for line in piece.lines)
     context = Context(known, note_columns(pieces) if listed else (), codes=codes)
     cells = [(piece.lines, piece.page_box) for piece in pieces if piece.ruled and len(piece.lines) > 1]
-    house = House(hours, with_sizes(context, cells))
+    house = House(hours, learned_from(context, cells))
     weeks = [[read_week(axis, shown, key, house) for axis in group] for group in layout.groups]
     return timetables_of(page, pieces, weeks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from pocai.documents.page import Box
 from pocai.timetable.columns import single_across, single_axes, single_row
@@ -11,11 +12,15 @@ from pocai.timetable.day_axis import FAR, DayAxis, DayEntry, day_axis, day_rows
 from pocai.timetable.pieces import Piece
 from pocai.timetable.pieces import swapped as swapped_box
 from pocai.timetable.slot_axis import only_times
+from pocai.timetable.times import find_times
 from pocai.timetable.timetable import Day
 
 NEAR = 0.35  # share of a frame's height within which another one below it is its continuation
 
+LAST_OF_12, HALF_A_DAY = 7, 720  # an hour up to which a time after noon may be printed without saying so; minutes
+
 Row = Sequence[tuple[Piece, tuple[Day, ...]]]
+Band = tuple[float, float, Piece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,11 @@ def layout_of(pieces: Sequence[Piece], frames: Sequence[Box]) -> Layout:
 
 def _days_down(rows: Sequence[Row], shown: Sequence[Piece], swapped: Sequence[Piece], frames: Sequence[Box]) -> Layout:
     """Day names below each other: headings of lists, lists beside them, or the rows of a table."""
-    if _are_headings(rows[0], swapped):
+    bands = _are_bands(rows[0], shown)
+    if _are_headings(rows[0], swapped) and not (bands and _beside_times(rows[0], shown)):
         return Layout(turned=False, groups=(tuple(_heading_axes(_disjoint(rows))),))
-    if _are_bands(rows[0], shown):
-        return Layout(turned=False, groups=(tuple(_band_axes(rows[0])),))
+    if bands:
+        return Layout(turned=False, groups=(tuple(_band_axes(rows[0], shown)),))
     axes = _row_axes(rows, swapped, [swapped_box(frame) for frame in frames])
     return Layout(turned=True, groups=tuple((axis,) for axis in axes))
 
@@ -156,26 +162,83 @@ def _disjoint(rows: Sequence[Row]) -> list[Row]:
 def _are_bands(row: Row, pieces: Sequence[Piece]) -> bool:
     """Whether the times of each day stand below each other beside its name, each with its event: a list a day."""
     listed = 0
-    for low, high, label in _bands(row):
-        inside = [p for p in pieces if low <= p.box.center[1] < high and p.box.left >= label.box.right - 1]
+    for low, high, label in _bands(row, pieces):
+        inside = [p for p in pieces if low <= p.box.center[1] < high and p.box.center[0] > label.box.right]
         times = only_times(inside)
         columns = {round(time.box.center[0] / max(time.box.width, 1)) for time in times}
-        others = [p for p in inside if p not in times and times and p.box.left >= times[0].box.right - 1]
+        others = [p for p in inside if p not in times and any(_in_row(p, time) for time in times)]
         listed += bool(times) and len(columns) <= 2 and bool(others)  # noqa: PLR2004 - start and end
     return 2 * listed > len(row)
 
 
-def _bands(row: Row) -> list[tuple[float, float, Piece]]:
-    """The stretch down the page that belongs to each label: its cell, or down to the next label."""
+def _beside_times(row: Row, pieces: Sequence[Piece]) -> bool:
+    """Whether most labels stand in the row of a time, or between two: a heading stands in a row of its own."""
+    labels = [piece.swapped() for piece, _ in row]
+    times = only_times(pieces)
+    return 2 * sum(any(_in_row(time, label) for time in times) for label in labels) > len(labels)
+
+
+def _in_row(piece: Piece, time: Piece) -> bool:
+    return piece.box.top <= time.box.center[1] <= piece.box.bottom
+
+
+def _bands(row: Row, pieces: Sequence[Piece]) -> list[Band]:
+    """The stretch down the page that belongs to each label: its cell, or its list."""
     ordered = sorted((piece.swapped() for piece, _ in row), key=lambda piece: piece.box.top)
     ends = [piece.box.top for piece in ordered[1:]] + [FAR]
-    return [(p.box.top, min(p.box.bottom, end) if p.ruled else end, p) for p, end in zip(ordered, ends, strict=True)]
+    free = [label for label in ordered if not label.ruled]
+    around = dict(zip(map(id, free), _around(free, pieces, ordered), strict=False))
+    return [
+        (p.box.top, min(p.box.bottom, end), p) if p.ruled else (*around.get(id(p), (p.box.top, end)), p)
+        for p, end in zip(ordered, ends, strict=True)
+    ]
 
 
-def _band_axes(row: Row) -> list[DayAxis]:
+def _around(labels: Sequence[Piece], pieces: Sequence[Piece], all_labels: Sequence[Piece]) -> list[tuple[float, float]]:
+    """Where the lists of labels begin and end that stand in the middle of them; nothing where they do not.
+
+    They do where the first time stands above the first label. A list begins where times start anew, or halfway.
+    """
+    top = max((p.box.bottom for p in all_labels if p.ruled and labels and p.box.top < labels[0].box.top), default=-FAR)
+    edge = max((label.box.right for label in all_labels), default=FAR)
+    times = [p for p in only_times(pieces) if p.box.center[0] > edge and p.box.center[1] > top]
+    times.sort(key=lambda piece: piece.box.center[1])
+    if not labels or not times or times[0].box.bottom > labels[0].box.top:
+        return []
+    begins = _begins_anew(times)
+    if len(begins) != len(labels) - 1 or not _hold(labels, begins):
+        begins = [(a.box.center[1] + b.box.center[1]) / 2 for a, b in pairwise(labels)]
+    return list(pairwise([top, *begins, FAR]))
+
+
+def _begins_anew(times: Sequence[Piece]) -> list[float]:
+    """The upper ends of times that are earlier than the time above them."""
+    begins, before = [], -1
+    for piece in times:
+        start = next((span.start for span in find_times(piece.text, bare=True) if span.start), None)
+        if start is None:
+            continue
+        minute = 60 * start.hour + start.minute
+        if minute < before and (start.hour > LAST_OF_12 or minute + HALF_A_DAY <= before):
+            begins.append(piece.box.top)
+        elif minute < before:
+            minute += HALF_A_DAY
+        before = minute
+    return begins
+
+
+def _hold(labels: Sequence[Piece], begins: Sequence[float]) -> bool:
+    """Whether one label stands between each two beginnings."""
+    return all(
+        low <= label.box.center[1] < high
+        for label, (low, high) in zip(labels, pairwise([-FAR, *begins, FAR]), strict=True)
+    )
+
+
+def _band_axes(row: Row, pieces: Sequence[Piece]) -> list[DayAxis]:
     """Each label's stretch of the page, to the right of it, is an axis of its own."""
     days_of = {piece.lines: days for piece, days in row}
     return [
         DayAxis((DayEntry(days_of[label.lines], label.box.right, FAR, label),), low, high, listed=True)
-        for low, high, label in _bands(row)
+        for low, high, label in _bands(row, pieces)
     ]

@@ -5,27 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from math import sqrt
 from statistics import median
 
 from pocai.documents.page import Box, Line, Quad
 from pocai.timetable.clock import TimeSpan
 from pocai.timetable.name_end import INITIALED, ROOM_CODE, end_of_name
+from pocai.timetable.prominence import in_corners, less_prominent, most_prominent, size_of
 from pocai.timetable.times import find_times, strip_times
 
-SMALL_BOXED = 0.72  # writing below this share of the name's size is a note, where only boxes of a recognizer are known
 COLUMN = 3  # single letters below each other that make a word
 SMALLER = 0.88  # notes below this share of the size of names have a size of their own on a page
 CODE_LARGER = 0.85  # of the size of a code: words that are not smaller are the name beside it
-SET_SMALLER = 0.96  # what goes on in the same row in smaller type of a PDF file is a note
 NEARLY = 0.93  # lines nearer in size than this are of one size
+LEAST_TIMED, MOST_TIMED = 4, 0.7  # cells, and their share, from which names are known to stand behind times
 LEAST_NOTES = 5  # notes from which a page's usual size of notes is known
-LIGHT = 0.74  # strokes below this share of the name's are a note's
-PROMINENT = 0.83  # size times half of one plus weight, as shares of the name's: less is a note
-FIRST = 0.87  # share of the greatest prominence at which an upper line still is the main one
-PALE_STEP, PALE = 30, 0.94  # a step of colour (of 255) that a person sees, and what it counts
-OTHER_COLOR = 90  # a step from which ink is another colour
 LONGEST_CODE = 16  # characters of a line that may be only a room, group or set
 
 PERSON = re.compile(
@@ -46,10 +41,10 @@ WEEKS = re.compile(
 )
 STAFF = re.compile(r"^[A-Z]{2,3}(?:\s?[/,+&]\s?[A-Z]{2,3})+$")
 COMPANION = re.compile(r"(?i)^(?:with|w/|mit|avec|con|com|bei|led by|taught by)\s")
-CENTERED, OFF_CENTER = 0.07, 0.14  # distance of a line's middle from the cell's, as shares of its width
 BRACKET = re.compile(r"\([^()]*(?:\)|$)")
 SEPARATOR = re.compile(r"\s*[·•|]\s*|\s+[‧∙]\s+")
 EDGES = " -–—,/:·•|‧∙"  # what parts a name from what stands beside it
+LEADING_DASH = re.compile(r"[-–—]\s")
 LOOSE = re.compile(r"^[·•|‧∙]\s*|\s+[-–—/·•|‧∙]$|[·•|‧∙]$")
 UNFINISHED = re.compile(
     r"(?i)(?:[-/&,+]|\b(?:and|und|et|y|e|of|the|de|du|des|la|für|mit|con|with))\n|\n(?:and|und|et|y|e|&|of|de|/)\b"
@@ -82,7 +77,8 @@ class Context:
     """What naming has to know of the rest of the page.
 
     ``known`` are texts that stand alone on it (`folded`), ``note_columns`` stretches of columns that hold only notes;
-    the usual sizes of names and notes are 0.0 where they are unknown. ``told`` says of lines, by their identity,
+    the usual sizes of names and notes are 0.0 where they are unknown. Where names stand ``behind_time`` in the first
+    line of their cells, what follows in lines of their own is notes. ``told`` says of lines, by their identity,
     whether they are notes, where a model has said so. ``codes`` are codes of rooms that end lines with different
     beginnings (`name_end.recurring_codes`).
     """
@@ -93,13 +89,14 @@ class Context:
     note_size: float = 0.0
     told: Mapping[int, bool] = field(default_factory=dict)
     codes: frozenset[str] = frozenset()
+    behind_time: bool = False
 
     def is_small(self, line: Line, main: Line) -> bool:
         """Whether a line has the size that notes have on this page, and the main line that of names."""
         if not 0 < self.note_size < SMALLER * self.name_size:
             return False
         middle = sqrt(self.note_size * self.name_size)
-        return _size(line) < min(middle, NEARLY * _size(main)) and middle < _size(main)
+        return size_of(line) < min(middle, NEARLY * size_of(main)) and middle < size_of(main)
 
     def in_note_column(self, line: Line) -> bool:
         """Whether a column head says that this line is a room, a person or a remark."""
@@ -109,18 +106,32 @@ class Context:
 ALONE = Context()
 
 
-def with_sizes(context: Context, cells: Iterable[tuple[Sequence[Line], Box]]) -> Context:
-    """The context with the usual sizes of names and notes, from the cells in which they are told apart by sight."""
+def learned_from(context: Context, cells: Iterable[tuple[Sequence[Line], Box]]) -> Context:
+    """The context with what the page's cells of several lines have in common.
+
+    That is the usual sizes of names and notes, from the cells in which they are told apart by sight, and whether the
+    name stands behind the time in the first line.
+    """
+    cells = list(cells)
+    timed = [_begins_timed(lines) for lines, _ in cells]
+    if sum(timed) >= max(LEAST_TIMED, MOST_TIMED * len(timed)):
+        context = replace(context, behind_time=True)
     names: list[float] = []
     notes: list[float] = []
     for lines, box in cells:
         words = wording(lines, box, context)
         if words.note_lines:
-            names += [_size(line) for line in words.name_lines]
-            notes += [_size(line) for line in words.note_lines]
+            names += [size_of(line) for line in words.name_lines]
+            notes += [size_of(line) for line in words.note_lines]
     if len(notes) < LEAST_NOTES:
         return context
     return replace(context, name_size=median(names), note_size=median(notes))
+
+
+def _begins_timed(lines: Sequence[Line]) -> bool:
+    """Whether the first line holds a time and, behind it, words."""
+    spans = find_times(lines[0].text)
+    return bool(spans) and spans[0].at[0] == 0 and bool(re.search(r"[^\W\d_]", lines[0].text[spans[0].at[1] :]))
 
 
 def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = ALONE, *, timed: bool = True) -> Wording:
@@ -139,6 +150,8 @@ def wording(lines: Sequence[Line], cell: Box | None = None, context: Context = A
     parts = [replace(part, note=part.note or context.in_note_column(part.line)) for part in parts]
     if not sure:
         parts = _in_order(parts) if _is_typed(parts) else _marked(parts, cell, context)
+        if context.behind_time and cell is not None and spans:
+            parts = _first_only(parts, cell)
     parts = [replace(part, note=told.get(id(part.line), part.note)) for part in parts]
     parts = _split_codes(parts, context)
     if parts and all(part.note for part in parts):
@@ -162,7 +175,7 @@ def _continued(lines: Sequence[Line], known: frozenset[str]) -> list[Line]:
         text = f"{whole[-1].text} {line.text}" if whole else ""
         if folded(text) in known and whole:
             around = Quad.of(Box.around((whole[-1].box, line.box)))
-            whole[-1] = replace(whole[-1], text=text, quad=around, size=_size(whole[-1]))
+            whole[-1] = replace(whole[-1], text=text, quad=around, size=size_of(whole[-1]))
         else:
             whole.append(line)
     return whole
@@ -256,10 +269,10 @@ def _marked(parts: Sequence[_Part], cell: Box | None, context: Context) -> list[
     """Each part with whether it is a note: in brackets, less prominent, in a corner, or a person, place or week."""
     if len(parts) >= COLUMN and all(len(part.text) == 1 for part in parts):
         return list(parts)
-    corners = _in_corners([part.line for part in parts], cell)
-    main = _most_prominent([part.line for part in parts if not part.note])
+    corners = in_corners([part.line for part in parts], cell)
+    main = most_prominent([part.line for part in parts if not part.note])
     lesser = [
-        part.note or (main is not None and (_less_prominent(part.line, main) or context.is_small(part.line, main)))
+        part.note or (main is not None and (less_prominent(part.line, main) or context.is_small(part.line, main)))
         for part in parts
     ]
     alone = lesser.count(False) == 1  # one line stands out: it is the name, whatever it looks like
@@ -278,71 +291,10 @@ def _word_beside_a_code(parts: Sequence[_Part], lesser: Sequence[bool]) -> int |
     if code.line.source != "ocr" or not ROOM_CODE.match(code.text):
         return None
     for number, part in enumerate(parts):
-        large = _size(part.line) > CODE_LARGER * _size(code.line)
+        large = size_of(part.line) > CODE_LARGER * size_of(code.line)
         if large and not part.note and WORDS.match(part.text) and not _beside_the_name(part.text):
             return number
     return None
-
-
-def _most_prominent(lines: Sequence[Line]) -> Line | None:
-    """The line that a reader sees first: the uppermost of those that are nearly as large and bold as any."""
-    values = [_size(line) * (1 + 2 * _weight(line)) for line in lines]
-    return next((line for line, value in zip(lines, values, strict=True) if value >= FIRST * max(values)), None)
-
-
-def _less_prominent(line: Line, main: Line) -> bool:
-    """Whether a line is clearly smaller, lighter or paler than the main line, or a little of each."""
-    size = _size(line) / max(_size(main), 1e-9)
-    if line.source == main.source == "pdf" and size < SET_SMALLER and line.box.left >= main.box.right:
-        return line.box.top < main.box.center[1] < line.box.bottom
-    if line.source == "ocr" and not (line.weight and main.weight):
-        return size < SMALL_BOXED
-    weight = min(1.0, _weight(line) / _weight(main))
-    step = _color_step(line, main)
-    if line is main or (step > OTHER_COLOR and weight <= 1):
-        return line is not main
-    pale = PALE if step > PALE_STEP else 1.0
-    return weight < LIGHT or size * (1 + weight) / 2 * pale < PROMINENT
-
-
-def _weight(line: Line) -> float:
-    """The measured weight of the strokes; of native text, what is usual for bold and for regular letters."""
-    return line.weight or (0.18 if line.bold else 0.1)
-
-
-def _color_step(line: Line, main: Line) -> int:
-    if line.color is None or main.color is None:
-        return 0
-    return max(abs(a - b) for a, b in zip(line.color, main.color, strict=True))
-
-
-def _in_corners(lines: Sequence[Line], cell: Box | None) -> list[bool]:
-    """Lines that hug a side of the cell, where another stands in the middle of it."""
-    if cell is None or len(lines) < 2 or any(round(line.angle) for line in lines):  # noqa: PLR2004 - a name and more
-        return [False] * len(lines)
-    off = [abs(line.box.center[0] - cell.center[0]) / cell.width for line in lines]
-    middle = lines[off.index(min(off))].box
-    if min(off) > CENTERED:
-        return [False] * len(lines)
-    return [
-        value > OFF_CENTER and not (_flush(line.box, middle, cell.width) or _goes_on(line.box, middle))
-        for value, line in zip(off, lines, strict=True)
-    ]
-
-
-def _goes_on(box: Box, other: Box) -> bool:
-    """Whether two lines stand in one row with no more than a space between them."""
-    gap = max(box.left, other.left) - min(box.right, other.right)
-    return box.top < other.center[1] < box.bottom and gap < min(box.height, other.height)
-
-
-def _flush(box: Box, other: Box, width: float) -> bool:
-    """Whether two lines begin, or end, at the same place, as the lines of one text do."""
-    return min(abs(box.left - other.left), abs(box.right - other.right)) < CENTERED * width
-
-
-def _size(line: Line) -> float:
-    return line.size or min(line.box.width, line.box.height)
 
 
 def _beside_the_name(text: str) -> bool:
@@ -356,7 +308,7 @@ def _is_typed(parts: Sequence[_Part]) -> bool:
     lines = [part.line for part in parts]
     if len(lines) < 2 or any(line.source not in ("docx", "xlsx") for line in lines):  # noqa: PLR2004 - one line has no order
         return False
-    return not any(_less_prominent(lines[0], line) for line in lines[1:])
+    return not any(less_prominent(lines[0], line) for line in lines[1:])
 
 
 def _in_order(parts: Sequence[_Part]) -> list[_Part]:
@@ -377,11 +329,11 @@ def _in_order(parts: Sequence[_Part]) -> list[_Part]:
 def _split_codes(parts: Sequence[_Part], context: Context) -> list[_Part]:
     """A room, a person, or what stands behind a middle dot or a bar, on the line of the name, is a note."""
     split: list[_Part] = []
-    for part in parts:
+    for part, behind in zip_longest(parts, parts[1:]):
         pieces = [piece for piece in SEPARATOR.split(part.text, maxsplit=1) if piece.strip()]
         if len(pieces) > 1 and any(not other.note for other in split):
             pieces = []  # a second line of codes
-        elif len(pieces) == 1 and (at := end_of_name(part.text, context.codes)):
+        elif len(pieces) == 1 and (at := _end_of_name(part, behind, context)):
             pieces = [part.text[:at].strip(EDGES), part.text[at:].lstrip(EDGES)]
         if part.note or len(pieces) == 1:
             split.append(part)
@@ -392,8 +344,35 @@ def _split_codes(parts: Sequence[_Part], context: Context) -> list[_Part]:
     return split
 
 
+def _end_of_name(part: _Part, behind: _Part | None, context: Context) -> int:
+    """Where the name ends in a line, 0 for at its end; a dash in front of the note behind it counts."""
+    if behind is not None and behind.note and LEADING_DASH.match(behind.text):
+        at = end_of_name(f"{part.text} {behind.text}", context.codes)
+        return at if at < len(part.text) else 0
+    return end_of_name(part.text, context.codes)
+
+
+def _first_only(parts: Sequence[_Part], cell: Box) -> list[_Part]:
+    """The parts of the first line, and of those in which it goes on for want of room, are the name; the rest notes."""
+    lines = list(dict.fromkeys(part.line for part in parts))
+    name = lines[:1]
+    for line, following in pairwise(lines):
+        if _would_fit(following, line, cell):
+            break
+        name.append(following)
+    return [replace(part, note=part.note or part.line not in name) for part in parts]
+
+
+def _would_fit(following: Line, line: Line, cell: Box) -> bool:
+    """Whether the first word of a line had room behind the line above it: then that was not broken for want of room."""
+    word = len(following.text.split()[0]) + 1
+    wide = word * following.box.width / max(len(following.text), 1)
+    padding = max(0.0, line.box.left - cell.left)
+    return wide < cell.right - padding - line.box.right
+
+
 def _one_name(parts: Sequence[_Part]) -> list[_Part]:
     """Where everything looks like a note, the largest part that is no person, room or week is the name."""
     plain = [p for p in parts if not _beside_the_name(p.text)] or list(parts)
-    best = max(plain, key=lambda p: (not p.text.startswith("("), round(_size(p.line), 1)))
+    best = max(plain, key=lambda p: (not p.text.startswith("("), round(size_of(p.line), 1)))
     return [_Part(p.text, p.line, note=p is not best) for p in parts]

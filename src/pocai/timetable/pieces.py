@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from pocai.documents.page import Box, Cell, Line, Page, Table
+from pocai.documents.page import Box, Cell, Line, Page, Quad, Table
 from pocai.timetable.days import day_label
-from pocai.timetable.times import is_time_only
+from pocai.timetable.times import find_times, is_time_only
 
 LABELS_IN_ONE = 2  # day labels in one cell from which it is an open field, not a cell
 DASH_AT_END = re.compile(r"\d\s*[-–—−~]\s*$")
 RANGE = re.compile(r"\d\s*[-–—−~]\s*\d")
 TIMES_IN_ONE = 3  # the same for lines that are nothing but a time
+WIDE, FEWEST_ROWS, MOST_OF = 0.45, 3, 0.8  # of a list: share of the table's width, rows, share of rows with a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,67 @@ def swapped(box: Box) -> Box:
 def pieces_of(page: Page, tables: Sequence[Table]) -> tuple[Piece, ...]:
     """All text of the page: cells of its tables, open fields taken apart, and lines outside."""
     pieces: list[Piece] = []
+    listed = frozenset(id(cell) for table in tables for cell in _list_rows(table))
     for cell in (cell for table in tables for cell in table.cells if cell.lines):
-        if _open_field(cell):
+        if id(cell) in listed:
+            pieces.extend(free(part for line in cell.lines for part in _time_apart(line)))
+        elif _open_field(cell):
             pieces.extend(free(cell.lines))
         else:
             pieces.extend(_side_columns(cell))
     held = {id(line) for table in tables for cell in table.cells for line in cell.lines}
     pieces.extend(free(line for line in page.lines if id(line) not in held))
     return tuple(pieces)
+
+
+def _list_rows(table: Table) -> list[Cell]:
+    """Cells that are rows of a list, as "9.00  Maths  Room 3", or hold several: they are wide and begin with times."""
+    columns: dict[tuple[int, int], list[Cell]] = {}
+    for cell in table.cells:
+        if cell.lines and cell.box.width > WIDE * table.box.width:
+            columns.setdefault((round(cell.box.left), round(cell.box.right)), []).append(cell)
+    rows: list[Cell] = []
+    for cells in columns.values():
+        begun = [count for cell in cells if (count := _rows_with_time(cell))]
+        if len(begun) >= MOST_OF * len(cells) and sum(begun) >= FEWEST_ROWS:
+            rows += [cell for cell in cells if _rows_with_time(cell)]
+    return rows
+
+
+def _rows_with_time(cell: Cell) -> int:
+    """How many rows of a cell begin with a time and go on with words; 0 where it holds another row."""
+    rows = _rows(cell.lines)
+    begun = 0
+    for row in rows:
+        parted = [part for line in row for part in _time_apart(line)]
+        begun += len(parted) > 1 and is_time_only(parted[0].text)
+    return begun if begun == len(rows) else 0
+
+
+def _rows(lines: Iterable[Line]) -> list[list[Line]]:
+    """Lines that stand beside each other, from left to right, row by row."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.box.center[1]):
+        if rows and line.box.top < rows[-1][0].box.center[1] < line.box.bottom:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: line.box.left) for row in rows]
+
+
+def _time_apart(line: Line) -> list[Line]:
+    """A line that begins with its time, as its time and the rest; any other line as it is."""
+    spans = find_times(line.text)
+    end = spans[0].at[1] if spans and spans[0].at[0] == 0 else 0
+    time, rest = line.text[:end].rstrip(), line.text[end:].lstrip(" :|-–—")
+    if not time or not any(letter.isalpha() for letter in rest) or round(line.angle):
+        return [line]
+    left, top, right, bottom = line.box
+    border = left + (right - left) * (end / len(line.text))
+    boxes = Box(left, top, border, bottom), Box(border, top, right, bottom)
+    return [
+        replace(line, text=text, quad=Quad.of(box), words=()) for text, box in zip((time, rest), boxes, strict=True)
+    ]
 
 
 def _side_columns(cell: Cell) -> list[Piece]:
@@ -131,11 +185,15 @@ def _open_field(cell: Cell) -> bool:
     return (len(times) >= TIMES_IN_ONE and _apart(times)) or (len(times) == 1 and _beside_its_event(times[0], lines))
 
 
+def _in_row(time: Piece, piece: Piece) -> bool:
+    """Whether words stand to the right of a time, in its row."""
+    return piece.box.left >= time.box.center[0] and piece.box.top < time.box.center[1] < piece.box.bottom
+
+
 def _beside_its_event(time: Piece, pieces: Sequence[Piece]) -> bool:
     """Whether words stand to the right of a time, in its row and clearly apart: a row of a list in one frame."""
     return any(
-        piece.box.left - time.box.right > 1.5 * time.box.height
-        and piece.box.top < time.box.center[1] < piece.box.bottom
+        piece.box.left - time.box.right > 1.5 * time.box.height and _in_row(time, piece)
         for piece in pieces
         if piece is not time
     )

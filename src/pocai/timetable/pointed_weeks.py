@@ -18,7 +18,7 @@ from pocai.timetable.day_axis import FAR, DayAxis, DayEntry
 from pocai.timetable.drafts import Draft, House, drafts_of, settle
 from pocai.timetable.heading import Heading, period_key, read_heading
 from pocai.timetable.name_end import recurring_codes
-from pocai.timetable.naming import Context, folded, with_sizes
+from pocai.timetable.naming import Context, folded, learned_from
 from pocai.timetable.pieces import Piece, pieces_of
 from pocai.timetable.pointed import LABELS, Group, Pointed, groups_of
 from pocai.timetable.pointed_axes import Key, PointedAxes
@@ -105,7 +105,7 @@ def _house(pointed: Pointed, pieces: Sequence[Piece], hours: SchoolHours) -> Hou
         if number not in pointed.doubtful
     }
     context = Context(known, codes=recurring_codes(line.text for line in pointed.lines))
-    return House(hours, replace(with_sizes(context, cells), told=told))
+    return House(hours, replace(learned_from(context, cells), told=told))
 
 
 def _week(pointed: Pointed, groups: Sequence[Group], house: House, key: Key) -> Week:

@@ -142,10 +142,7 @@ def _event_beside(time: Piece, pieces: Sequence[Piece]) -> bool:
     """Whether words that are no time stand in the same row as a time, in another cell."""
     middle = time.box.center[1]
     return any(
-        piece is not time
-        and piece.box.top <= middle <= piece.box.bottom
-        and piece.box.center[0] > time.box.center[0]
-        and period_name(piece.text) is None
+        piece is not time and piece.box.top <= middle <= piece.box.bottom and period_name(piece.text) is None
         for piece in pieces
         if piece not in only_times([piece])
     )
