@@ -19,7 +19,7 @@ from pocai.training.document_model.confidence import PARTS, ConfidencePlan, fit
 from pocai.training.document_model.judged_documents import WasRead, judge_documents, judged_set
 
 SETTINGS = Settings.model_construct(threads=1)
-PLAN = ConfidencePlan(fit=12, calibrate=8, test=4, formats=("xlsx", "pdf", "docx", "png"), boosting=Boosting(trees=25))
+PLAN = ConfidencePlan(fit=12, calibrate=8, test=4, formats=("xlsx", "png", "jpeg", "scan"), boosting=Boosting(trees=25))
 CARD = "rules.json"
 QUICK = ConfidencePlan(fit=3, calibrate=2, test=2, formats=("xlsx", "docx"), boosting=Boosting(trees=3))
 
@@ -62,7 +62,7 @@ def test_its_confidences_are_probabilities_and_rank_better_than_chance(run: Path
     right = judged.right("name")
     assert ((sure > 0) & (sure < 1)).all()
     assert 0 < right.sum() < len(right)
-    assert sure[right].mean() > sure[~right].mean()
+    assert sure[right].mean() > sure[~right].mean() + 0.01
 
 
 def test_a_document_that_was_read_gets_its_confidences(run: Path, card: FieldConfidenceCard) -> None:
