@@ -34,6 +34,7 @@ format: $(DEV) ## mend what ruff can mend
 docs: $(DEV) ## renew what is generated in docs: the tree of modules, the API, the picture
 	@$(BIN)/python tools/tree.py --write
 	@$(BIN)/python tools/api_docs.py --write
+	@$(BIN)/python tools/feature_docs.py --write
 	@$(BIN)/python tools/readme_picture.py
 
 bench: $(DEV) ## speed and memory against RapidOCR with its defaults, on the same picture in the same run

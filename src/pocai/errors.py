@@ -11,6 +11,7 @@
     ├── NoTimetable                exit 3   the document was read, no timetable is on it
     ├── ModelError                 exit 4   a model is missing, altered or does not fit
     │   └── UnknownModel
+    ├── FeatureStoreError          exit 4   the feature store cannot be reached, or what it holds does not open (503)
     ├── ConfigurationError         exit 5   settings that cannot be used
     └── ServiceError               exit 6   the service could not answer; HTTP status in brackets
         ├── NotAuthenticated                no credentials, or ones that are not valid (401)
@@ -92,6 +93,13 @@ class ModelError(PocaiError):
     """A model is missing, altered, or does not fit what is asked of it."""
 
     code = "model_error"
+    exit_code = 4
+
+
+class FeatureStoreError(PocaiError):
+    """The feature store cannot be reached, refuses, or holds something damaged."""
+
+    code = "feature_store_error"
     exit_code = 4
 
 

@@ -111,6 +111,35 @@ class LanguageEndpoint(BaseModel):
     egress: bool = Field(default=False, description="whether text may be sent to another machine than this one")
 
 
+class FeatureSettings(BaseModel):
+    """The feature store, which remembers each school. Off by default; everything works without it.
+
+    With ``kind`` alone it is one file and one folder below ``folder``; all else is for stores that are shared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["none", "sqlite", "redis", "cluster"] = Field(
+        "none", description="what holds the newest values: nothing, a file, Redis, or a Redis Cluster"
+    )
+    folder: Path = Field(
+        Path("~/.local/state/pocai/features"), description="folder of what has no place of its own; only we may read it"
+    )
+    connection: SecretStr | None = Field(None, description="URL of Redis, or of nodes of the cluster")
+    project: str = Field("pocai", pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Feast's name for all of this")
+    registry: str | None = Field(None, description="path or URL of Feast's registry (without: in the folder)")
+    offline: str | None = Field(
+        None,
+        description="folder, or URL such as s3://bucket/history, of the history (without: in the folder)",
+    )
+    key: SecretStr | None = Field(None, description="key that texts are encrypted with: 32 bytes in Base64")
+    read_seconds: float = Field(0.1, gt=0, le=10, description="what a look-up may cost a document, in seconds")
+    cache_seconds: float = Field(10.0, ge=0, description="seconds for which a school is not looked up again; 0: never")
+    queue: int = Field(1000, gt=0, description="writes that may wait; beyond that the oldest is dropped")
+    flush_seconds: float = Field(5.0, ge=0, description="seconds that waiting writes may take when the service stops")
+    in_extraction: bool = Field(default=True, description="whether extraction uses what is remembered of a school")
+
+
 class HostApplication(BaseModel):
     """The host application that calls the middleware's endpoints, without credentials and with files by path."""
 
@@ -121,7 +150,9 @@ class HostApplication(BaseModel):
     networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         (ip_network("127.0.0.0/8"), ip_network("::1/128")), description="addresses that may call without credentials"
     )
-    tenant: str = Field("host", min_length=1, description="the tenant that the host's documents belong to")
+    tenant: str = Field(
+        "host", pattern=r"^[\w.@-]{1,100}$", description="the tenant that the host's documents belong to"
+    )
     derived_hours: float = Field(24.0, gt=0, description="hours after which an enhanced picture is removed")
 
 
@@ -164,4 +195,5 @@ class Settings(BaseSettings):
     document_model: str = Field("auto", description="name of the document model in the catalogue")
     document_adapter: Path | None = Field(None, description="folder of an adapter (LoRA) for the document model")
     language: LanguageEndpoint = LanguageEndpoint()
+    features: FeatureSettings = FeatureSettings()
     threads: int = Field(0, ge=0, description="threads for inference; 0 takes the number of usable cores")

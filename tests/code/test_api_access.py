@@ -43,7 +43,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             "school": create("school", "school", frozenset({"extract"}), None)[1],
             "other": create("other", "other", frozenset({"extract"}), None)[1],
             "reader": create("reader", "school", frozenset({"models:read"}), None)[1],
-            "reviewer": create("reviewer", "school", frozenset({"review", "features"}), None)[1],
+            "reviewer": create("reviewer", "school", frozenset({"review"}), None)[1],
             "admin": create("admin", "school", frozenset({"admin"}), None)[1],
         }
         answer = httpx.post(

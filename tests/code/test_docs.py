@@ -86,7 +86,15 @@ def test_every_make_target_that_is_mentioned_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/INTEGRATION.md", "docs/API.md"]
+    "document",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/ARCHITECTURE.md",
+        "docs/INTEGRATION.md",
+        "docs/API.md",
+        "docs/FEATURE_STORE.md",
+    ],
 )
 def test_every_link_leads_to_a_file(document: str) -> None:
     path = ROOT / document

@@ -8,8 +8,11 @@ import pytest
 
 from pocai.documents.page import Document
 from pocai.errors import ModelError
-from pocai.inference.document_service import DocumentService, RulesAndLayout
+from pocai.inference.document_service import DOCUMENT_MODELS, DocumentService, RulesAndLayout
+from pocai.models.layout import LayoutModel
 from pocai.settings import SchoolHours
+from pocai.timetable.school import SchoolMemory
+from pocai.timetable.school_likeness import likeness
 from pocai.timetable.timetable import TimeBlock, Timetable
 
 HOURS = SchoolHours()
@@ -68,3 +71,43 @@ def test_where_it_finds_none_the_rules_are_taken() -> None:
 def test_any_other_model_falls_back_to_the_rules(answer: tuple[Timetable, ...] | ModelError, reason: str) -> None:
     found = DocumentService(Says("other", answer), HOURS).extract(DOCUMENT)
     assert (found.model, found.fallback_reason) == ("rules", reason)
+
+
+KNOWN = SchoolMemory(documents=3, names={"Maths": 9, "English": 7, "Music": 4})
+STRANGE = SchoolMemory(documents=3, names={"Ringen": 9, "Segeln": 7})
+RIGHT = week("Maths", "English", "Music")
+
+
+@pytest.mark.parametrize("wrong", [week("Mths", "Engiish", "Muslc"), week("Maths English", "Music PE")])
+def test_of_two_readings_the_one_is_taken_that_is_like_the_school(wrong: tuple[Timetable, ...]) -> None:
+    first = auto(Says("rules", RIGHT), Says("layout", wrong)).extract(DOCUMENT, KNOWN)
+    second = auto(Says("rules", wrong), Says("layout", RIGHT)).extract(DOCUMENT, KNOWN)
+    assert (first.model, second.model) == ("rules", "layout")
+    assert [first.by_school, second.by_school].count(True) == 1, "it told only where it decided"
+    plain = auto(Says("rules", RIGHT), Says("layout", wrong)).extract(DOCUMENT)
+    assert plain.by_school is False
+    assert (plain.model != first.model) == first.by_school
+
+
+@pytest.mark.parametrize("memory", [SchoolMemory(), STRANGE, SchoolMemory(names={"Maths": 1})])
+def test_a_school_that_knows_neither_reading_decides_nothing(memory: SchoolMemory) -> None:
+    rules, layout = week("Latin", "Greek"), week("Latin and Greek")
+    for one, two in ((rules, layout), (layout, rules)):
+        plain = auto(Says("rules", one), Says("layout", two)).extract(DOCUMENT)
+        assert auto(Says("rules", one), Says("layout", two)).extract(DOCUMENT, memory) == plain
+
+
+def test_likeness_is_the_share_of_names_that_were_printed_before() -> None:
+    assert likeness(week("Maths", "Latin"), KNOWN) == 0.5
+    assert likeness(RIGHT, KNOWN) == 1.0
+    assert likeness((), KNOWN) == likeness(RIGHT, SchoolMemory()) == 0.0
+
+
+def test_other_hours_do_not_load_the_network_again() -> None:
+    one, other = (DOCUMENT_MODELS["auto"](hours) for hours in (HOURS, SchoolHours(earliest=480)))
+    assert isinstance(one, RulesAndLayout)
+    assert isinstance(other, RulesAndLayout)
+    assert isinstance(one.layout, LayoutModel)
+    assert isinstance(other.layout, LayoutModel)
+    assert one.layout.card is other.layout.card
+    assert (one.layout.hours.earliest, other.layout.hours.earliest) == (HOURS.earliest, 480)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +103,15 @@ def test_parts_keep_their_words_and_places() -> None:
     assert (name.confidence, note.confidence) == (0.9, 0.9)
     assert name.weight > 1.3 * note.weight
     assert name.size > 1.2 * note.size
+
+
+def test_other_readings_of_a_line_are_parted_with_it() -> None:
+    page = row(Type("Music", bold=True), Type("Main Hall", 17))
+    (line,) = page.lines
+    doubtful = replace(line, alternatives=("Mus1c Main Hall", "Music Main Holl", "MusicMain Hall"))
+    name, note = inked(page.with_lines([doubtful])).lines
+    assert name.alternatives == ("Mus1c",)
+    assert note.alternatives == ("Main Holl",)
 
 
 def test_a_line_whose_words_are_not_known_stays_whole() -> None:

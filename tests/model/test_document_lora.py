@@ -14,14 +14,16 @@ import torch
 from pocai.documents.page import Document
 from pocai.errors import InputError, ModelError
 from pocai.inference.document_service import DocumentService
+from pocai.inference.school_service import assembled
 from pocai.models.adapter import RUNTIME, TENSORS
-from pocai.models.adapter_card import CARD, sha256_of
+from pocai.models.adapter_card import CARD, AdapterCard, sha256_of
 from pocai.models.card import card_file
 from pocai.models.layout import INPUTS, LayoutCard, LayoutModel
 from pocai.models.layout_network import LayoutConfig, LayoutNetwork
 from pocai.models.layout_tokens import tokens_of
-from pocai.settings import SchoolHours
+from pocai.settings import SchoolHours, Settings
 from pocai.synthetic.compose import compose
+from pocai.timetable.school import SchoolMemory
 from pocai.training import checkpoints
 from pocai.training.checkpoints import Checkpoint
 from pocai.training.document_model.labelled_documents import Corrected, corrected
@@ -155,6 +157,37 @@ def test_a_school_asks_by_its_folder(trained: Trained) -> None:
         DocumentService("rules", SchoolHours(), adapter=trained.folder)
     with pytest.raises(ModelError, match="holds no adapter"):
         DocumentService(model, SchoolHours(), adapter=trained.folder / "run")
+
+
+def test_a_school_is_read_with_its_own_adapter_alone(trained: Trained, tmp_path: Path) -> None:
+    settings = Settings.model_construct(document_model=f"layout:{trained.weights.parent}")
+    document = Document((trained.task.held_back[0].pages[0].made.page,), "pdf", "")
+    north, south = SchoolMemory(adapter=str(trained.folder)), SchoolMemory()
+
+    def read(memory: SchoolMemory | None, settings: Settings = settings) -> tuple[str, str]:
+        assembly, _ = assembled(document, settings, memory)
+        return assembly.model, assembly.fallback_reason or ""
+
+    asked = [read(memory) for memory in (north, south, None, north)]
+    assert asked[0] == asked[3]
+    assert asked[1] == asked[2]
+    assert ["layout+school" in "".join(each) for each in asked] == [True, False, False, True]
+    named = settings.model_copy(update={"document_adapter": trained.folder})
+    assert read(SchoolMemory(adapter=str(tmp_path)), named) == asked[0], "the settings come first"
+
+
+def test_an_adapter_that_does_not_fit_is_left_out_and_told(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / RUNTIME).write_bytes((trained.folder / RUNTIME).read_bytes())
+    AdapterCard.read(trained.folder).model_copy(update={"base_sha256": "0" * 64}).write(tmp_path)
+    document = Document((trained.task.held_back[0].pages[0].made.page,), "pdf", "")
+    own = f"layout:{trained.weights.parent}"
+    for model, folder in ((own, tmp_path), (own, trained.folder / "run"), ("rules", trained.folder)):
+        settings = Settings.model_construct(document_model=model)
+        plain, _ = assembled(document, settings, None)
+        found, _ = assembled(document, settings, SchoolMemory(adapter=str(folder)))
+        assert (found.timetables, found.model) == (plain.timetables, plain.model)
+        told = ["the school's adapter was not used: model_error", *filter(None, [plain.fallback_reason])]
+        assert found.fallback_reason == "; ".join(told)
 
 
 def test_a_swap_takes_no_time(trained: Trained) -> None:

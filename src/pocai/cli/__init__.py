@@ -15,6 +15,7 @@ from pocai.cli.distill import app as distill
 from pocai.cli.doctor import doctor
 from pocai.cli.evaluate import evaluate
 from pocai.cli.extract import extract
+from pocai.cli.features import app as features
 from pocai.cli.keys import app as keys
 from pocai.cli.serve import serve
 from pocai.cli.synth import app as synth
@@ -23,8 +24,8 @@ from pocai.errors import PocaiError, fault
 
 EXIT_CODES = """
 Exit codes: 0 all done; 1 a fault in pocai; 2 a document or argument that cannot be used; 3 no timetable found;
-4 a model is missing or altered; 5 settings that cannot be used; 6 the service could not answer. Of several failures
-the highest counts.
+4 a model is missing or altered, or the feature store fails; 5 settings that cannot be used; 6 the service could not
+answer. Of several failures the highest counts.
 """
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.command()(evaluate)
 app.command()(doctor)
 app.command()(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(features, name="features")
 app.add_typer(synth, name="synth")
 app.add_typer(train, name="train")
 app.add_typer(distill, name="distill")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pocai.cli.environment import settings_with
+from pocai.cli.remembering import Remembering, remembering
 from pocai.cli.saving import Artefact, Calendar, Format, Saved, Saver, render
 from pocai.cli.sources import STDIN, Source, find_sources
 from pocai.errors import ConfigurationError, NoTimetable, PocaiError, fault
@@ -32,13 +33,17 @@ VERDICT_STYLES = {"accept": "green", "review": "yellow", "reject": "red"}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the options ask for; without a ``saver`` results go to standard output."""
+    """What the options ask for; without a ``saver`` results go to standard output.
+
+    ``school`` is the one that the documents come from, where it is remembered.
+    """
 
     formats: tuple[Format, ...]
     calendar: Calendar
     settings: Settings
     saver: Saver | None
     json_errors: bool
+    school: Remembering | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,10 @@ def extract(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
     adapter: Annotated[
         Path | None, typer.Option(help="Adapter that the engine reads with: a folder by `pocai train ocr-lora`.")
     ] = None,
+    school: Annotated[
+        str | None,
+        typer.Option(help="School that the documents come from: the feature store helps to read them, and learns."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=0, help="Threads; 0 takes all usable cores.")] = None,
     timezone: Annotated[str, typer.Option(help="Time zone of the calendar (ics).")] = "Europe/London",
     term_start: Annotated[
@@ -97,7 +106,8 @@ def extract(  # noqa: PLR0913, PLR0917 - one parameter an option, as Typer reads
         saver=saver,
         json_errors=json_errors,
     )
-    outcomes = run(sources, job)
+    with remembering(job.settings.features, school, _warn) as remembered:
+        outcomes = run(sources, replace(job, school=remembered))
     raise typer.Exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0))
 
 
@@ -131,7 +141,12 @@ def attempt(source: Source, job: Job, progress: Callable[[str, float], None] | N
     from pocai.inference import pipeline
 
     try:
-        extraction = pipeline.read(source.content(), name=source.path.name, settings=job.settings, progress=progress)
+        memory = None if job.school is None else job.school.recall()
+        extraction = pipeline.read(
+            source.content(), name=source.path.name, settings=job.settings, progress=progress, memory=memory
+        )
+        if job.school is not None:
+            job.school.learn(extraction)
         if not extraction.timetables:
             return Outcome(source, error=NoTimetable("no timetable was found", mend="Is it the right page?"))
         artefacts = [artefact for form in job.formats for artefact in render(extraction, form, job.calendar)]
@@ -140,6 +155,10 @@ def attempt(source: Source, job: Job, progress: Callable[[str, float], None] | N
         return Outcome(source, error=error)
     except Exception as error:  # noqa: BLE001 - a fault of ours on one document must not lose all others
         return Outcome(source, error=fault(error))
+
+
+def _warn(text: str) -> None:
+    typer.secho(f"! {text}", err=True, fg="yellow")
 
 
 def _deliver(artefacts: Sequence[Artefact], source: Source, saver: Saver | None) -> tuple[Saved, ...]:

@@ -120,7 +120,7 @@ class Line:
     ``confidence`` is the recognizer's own score from 0 to 1 (not a calibrated probability), None for native text.
     ``size`` is the em of the writing in page units; ``weight`` the thickness of its strokes as a share of the em (0.0:
     not measured); ``color`` the ink, where it is known; ``reader`` names the recognizer that read it ("" for native
-    text).
+    text), ``alternatives`` are other readings of a line in doubt, the likeliest first.
     """
 
     text: str
@@ -134,6 +134,7 @@ class Line:
     color: Color | None = None
     weight: float = 0.0
     reader: str = ""
+    alternatives: tuple[str, ...] = ()
 
     @property
     def box(self) -> Box:

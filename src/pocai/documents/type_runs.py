@@ -139,7 +139,11 @@ def _part(line: Line, begin: int, end: int) -> Line:
         _between(bottom_left, bottom_right, high),
         _between(bottom_left, bottom_right, low),
     )
-    return replace(line, text=" ".join(word.text for word in words), quad=quad, words=words)
+    text = " ".join(word.text for word in words)
+    readings = (each.split() for each in line.alternatives)
+    others = (" ".join(each[begin:end]) for each in readings if len(each) == len(line.words))
+    alternatives = tuple(dict.fromkeys(each for each in others if each != text))
+    return replace(line, text=text, quad=quad, words=words, alternatives=alternatives)
 
 
 def _between(one: Point, other: Point, share: float) -> Point:

@@ -6,19 +6,22 @@ PDF or Office file). The client reads them with ``extra="ignore"``, so that an o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from pocai.documents.page import Document, Line, Page, Word, on_source
+from pocai.feature_store.feature_table import SCHOOL, VIEWS
 from pocai.models.protocols import OCRResult
-from pocai.timetable.timetable import Timetable
+from pocai.timetable.school import SchoolMemory, minutes
+from pocai.timetable.timetable import Time, Timetable, clock
 
 if TYPE_CHECKING:
+    from pocai.feature_store.store import FeatureRow
     from pocai.inference.pipeline import Extraction
 
 Box = tuple[float, float, float, float]
@@ -194,6 +197,95 @@ class ExtractionJob(Answer):
     result: ExtractionResult | None = None
     error: Failure | None = None
     links: Links
+
+
+class UsualPeriod(Answer):
+    """A period of a school's day, and how many blocks printed it; a corrected one counts several times."""
+
+    start_time: Time
+    end_time: Time
+    count: int = Field(ge=1)
+
+
+class SchoolAnswer(Answer):
+    """What is remembered of a school; counts are of blocks, where those of corrected timetables weigh more.
+
+    ``cycle`` is the most days that a timetable had, ``correction_rate`` the share of fields that persons changed.
+    """
+
+    documents: int = Field(0, ge=0)
+    corrected: int = Field(0, ge=0, description="documents that a person corrected")
+    periods: tuple[UsualPeriod, ...] = ()
+    names: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    notes: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    cycle: int = Field(0, ge=0)
+    fields: int = Field(0, ge=0, description="extracted fields that persons looked at")
+    changed: int = Field(0, ge=0, description="of them changed")
+    correction_rate: float | None = Field(None, ge=0, le=1)
+    adapter: str | None = None
+    updated_at: datetime | None = None
+
+    @classmethod
+    def of(cls, memory: SchoolMemory) -> Self:
+        """The answer to a memory."""
+        return cls(
+            documents=memory.documents,
+            corrected=memory.corrected,
+            periods=tuple(
+                UsualPeriod(start_time=clock(start), end_time=clock(end), count=count)
+                for (start, end), count in memory.periods.items()
+            ),
+            names=dict(memory.names),
+            notes=dict(memory.notes),
+            cycle=memory.cycle,
+            fields=memory.fields,
+            changed=memory.changed,
+            correction_rate=memory.correction_rate,
+            adapter=memory.adapter,
+            updated_at=memory.updated,
+        )
+
+    @property
+    def memory(self) -> SchoolMemory:
+        """The memory that this is the answer to."""
+        return SchoolMemory(
+            documents=self.documents,
+            corrected=self.corrected,
+            periods={(minutes(period.start_time), minutes(period.end_time)): period.count for period in self.periods},
+            names=self.names,
+            notes=self.notes,
+            cycle=self.cycle,
+            fields=self.fields,
+            changed=self.changed,
+            adapter=self.adapter,
+            updated=self.updated_at,
+        )
+
+
+class DocumentFeatures(Answer):
+    """The features of a document by view and name, as docs/FEATURE_STORE.md lists them; null: not measured."""
+
+    views: dict[str, dict[str, Any]]
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, rows: Mapping[str, FeatureRow], school: str | None) -> Self:
+        """The answer to a document's rows: without its text, and with the caller's own name for the ``school``."""
+        views = {
+            view: {
+                feature.name: school if feature.name == SCHOOL else row.values[feature.name]
+                for feature in VIEWS[view].features
+                if feature.kind != "text"
+            }
+            for view, row in rows.items()
+        }
+        return cls(views=views, updated_at=max(row.at for row in rows.values()))
+
+
+class Forgotten(Answer):
+    """How many rows were erased, in the history too."""
+
+    rows: int = Field(ge=0)
 
 
 class ModelAnswer(Answer):

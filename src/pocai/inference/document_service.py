@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pocai.documents.page import Document
 from pocai.errors import ModelError, UnknownModel
 from pocai.models.protocols import DocumentModel
 from pocai.settings import LanguageEndpoint, SchoolHours
 from pocai.timetable.assemble import assemble
+from pocai.timetable.school import SchoolMemory
+from pocai.timetable.school_likeness import likeness
 from pocai.timetable.support import Checked
 from pocai.timetable.timetable import Timetable
+
+if TYPE_CHECKING:
+    from pocai.models.layout import LayoutModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,15 @@ class RuleAssembler:
 
 
 @lru_cache(maxsize=4)
-def _layout_of(folder: str, hours: SchoolHours) -> DocumentModel:
-    """The layout transformer in a folder, or the one that is shipped; loaded once in a process."""
+def _loaded_layout(folder: str) -> LayoutModel:
     from pocai.models.layout import LayoutModel
 
-    return LayoutModel(hours, Path(folder, "layout.onnx") if folder else None)
+    return LayoutModel(SchoolHours(), Path(folder, "layout.onnx") if folder else None)
+
+
+def _layout_of(folder: str, hours: SchoolHours) -> DocumentModel:
+    """The layout transformer in a folder, or the one that is shipped; its weights are loaded once in a process."""
+    return _loaded_layout(folder).within(hours)
 
 
 def _layout(folder: str, hours: SchoolHours, _: LanguageEndpoint) -> DocumentModel:
@@ -45,7 +54,8 @@ def _layout(folder: str, hours: SchoolHours, _: LanguageEndpoint) -> DocumentMod
 class Assembly:
     """Timetables, the model that made them, and why it was not the one asked for (None when it was).
 
-    ``left_out`` tells what the model said and the pages do not. ``judge`` is the model that chose this one, if any.
+    ``left_out`` tells what the model said and the pages do not. ``judge`` is the model that chose this one, if any;
+    ``by_school`` says that it would have chosen another one without the school's memory.
     """
 
     timetables: tuple[Timetable, ...]
@@ -53,11 +63,15 @@ class Assembly:
     fallback_reason: str | None = None
     left_out: tuple[str, ...] = ()
     judge: str | None = None
+    by_school: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RulesAndLayout:
-    """The layout transformer and the rules, of whose readings the critic takes the likelier one (`models.critic`)."""
+    """The layout transformer and the rules, of whose readings the critic takes the likelier one (`models.critic`).
+
+    What is known of the school speaks for the reading that is more like its earlier timetables.
+    """
 
     layout: DocumentModel
     rules: DocumentModel
@@ -68,19 +82,25 @@ class RulesAndLayout:
         """The timetables of the model that is preferred."""
         return self.choose(document).timetables
 
-    def choose(self, document: Document) -> Assembly:
+    def choose(self, document: Document, memory: SchoolMemory | None = None) -> Assembly:
         """The timetables, and the model that made them: the rules, with the reason, where the transformer fails."""
         from pocai.models.critic import shipped
 
         rules = self.rules.assemble(document)
         try:
             layout = self.layout.assemble(document)
-            preferred = layout and (not rules or shipped().prefers_layout(rules, layout, self.hours))
+            odds = shipped().odds(rules, layout, self.hours) if rules and layout else 0.0
         except ModelError as error:
             return Assembly(rules, self.rules.name, f"{self.layout.name} failed: {error.code}")
-        if preferred:
+        if not layout:
+            return Assembly(rules, self.rules.name, judge=self.name)
+        if not rules:
             return Assembly(layout, self.layout.name, judge=self.name)
-        return Assembly(rules, self.rules.name, judge=self.name)
+        leaning = 0.0 if memory is None else LIKENESS * (likeness(layout, memory) - likeness(rules, memory))
+        by_school = (odds >= 0) != (odds + leaning >= 0)
+        if odds + leaning >= 0:
+            return Assembly(layout, self.layout.name, judge=self.name, by_school=by_school)
+        return Assembly(rules, self.rules.name, judge=self.name, by_school=by_school)
 
     def adapted(self, folder: Path) -> DocumentModel:
         """A school's adapter is for the layout transformer, which then reads alone."""
@@ -97,6 +117,7 @@ DOCUMENT_MODELS: dict[str, Callable[[SchoolHours], DocumentModel]] = {
     "auto": _rules_and_layout,
 }
 FALLBACK = "rules"
+LIKENESS = 32.0  # log odds for a reading that is all like the school's earlier ones, over one that is not at all
 
 
 def _language(folder: str, hours: SchoolHours, endpoint: LanguageEndpoint) -> DocumentModel:
@@ -116,7 +137,7 @@ FAMILIES: dict[str, Callable[[str, SchoolHours, LanguageEndpoint], DocumentModel
 class Choosing(Protocol):
     """A document model that asks others, and names the one whose answer it gives."""
 
-    def choose(self, document: Document) -> Assembly: ...
+    def choose(self, document: Document, memory: SchoolMemory | None = None) -> Assembly: ...
 
 
 @runtime_checkable
@@ -153,12 +174,15 @@ class DocumentService:
         self._model = plain if adapter is None else _adapted(plain, adapter)
         self._fallback = _made(FALLBACK, hours)
 
-    def extract(self, document: Document) -> Assembly:
-        """The timetables of a document; falls back to the rules and says why."""
+    def extract(self, document: Document, memory: SchoolMemory | None = None) -> Assembly:
+        """The timetables of a document; falls back to the rules and says why.
+
+        ``memory`` is of the document's school; a model that chooses between readings looks at it.
+        """
         if self._model.name == self._fallback.name:
             return Assembly(self._model.assemble(document), self._model.name)
         if isinstance(self._model, Choosing):
-            return self._model.choose(document)
+            return self._model.choose(document, memory)
         try:
             asked = self._asked(document)
         except ModelError as error:

@@ -15,12 +15,13 @@ from pocai.documents.page import Document, Page
 from pocai.documents.ruling import find_rules
 from pocai.documents.straighten import straighten
 from pocai.inference.certainty import certainty
-from pocai.inference.document_service import DocumentService
 from pocai.inference.ocr_service import OCRService
 from pocai.inference.quality import Verdict, gate
+from pocai.inference.school_service import assembled
 from pocai.models.protocols import OCRResult
 from pocai.settings import SchoolHours, Settings
 from pocai.timetable.checks import Finding, check
+from pocai.timetable.school import SchoolMemory
 from pocai.timetable.timetable import Timetable
 
 Progress = Callable[[str, float], None]
@@ -56,9 +57,18 @@ def extract(source: bytes | Path, *, settings: Settings | None = None) -> tuple[
 
 
 def read(
-    source: bytes | Path, *, name: str = "", settings: Settings | None = None, progress: Progress | None = None
+    source: bytes | Path,
+    *,
+    name: str = "",
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    memory: SchoolMemory | None = None,
 ) -> Extraction:
-    """Read a document from end to end; ``progress`` is told each stage and the share that is done (0 to 1)."""
+    """Read a document from end to end; ``progress`` is told each stage and the share that is done (0 to 1).
+
+    ``memory`` is what earlier timetables of the document's school have shown: it decides where the page leaves open
+    what it says (see `pocai.inference.school_service`).
+    """
     settings = settings or Settings.model_construct()
     deadline = Deadline(settings.limits.max_seconds)
     watch = Stopwatch(progress)
@@ -68,17 +78,16 @@ def read(
     with watch.stage("text", 0.1):
         document, ocr = read_text(document, settings, deadline, watch)
     with watch.stage("assemble", 0.9):
-        service = DocumentService(
-            settings.document_model, settings.school_hours, settings.language, settings.document_adapter
-        )
-        assembly = service.extract(document)
+        assembly, decided = assembled(document, settings, memory)
     with watch.stage("check", 0.95):
         hours, quality = settings.school_hours, settings.quality
-        sure = certainty(assembly.timetables, document, assembly.judge or assembly.model, hours, quality.accept_block)
+        sure = certainty(assembly.timetables, decided, assembly.judge or assembly.model, hours, quality.accept_block)
         findings = (*_checked(sure.timetables, hours), *sure.findings())
         verdict = gate(sure.timetables, _as_one(ocr), findings, quality, sure)
     watch.tell("done", 1.0)
-    reasons = (assembly.fallback_reason,) if assembly.fallback_reason else ()
+    reasons = [assembly.fallback_reason] if assembly.fallback_reason else []
+    if assembly.by_school:
+        reasons.append("earlier timetables of the school decided between two readings")
     warnings = (*document.warnings, *reasons, *assembly.left_out, *(finding.message for finding in findings))
     return Extraction(
         document,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pocai.errors import InputError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 DASHES = str.maketrans("–—", "--")
 FAINT = 0.5  # mean score below which a reading of the teacher is none
+PROPOSALS = 8  # alternatives of a line that are kept
 LIKELY = 0.5  # probability from which the student's reading stays where the teacher reads nothing
 RULE = (
     "the least threshold at which, on the validation lines, the cascade reads at most the tolerance fewer lines right "
@@ -45,13 +47,29 @@ class CascadeRecognizer:
         readings = self.student.recognize(crops)
         asked = [number for number, reading in enumerate(readings) if self.doubts(reading)]
         for number, reading in zip(asked, self.teacher.recognize([crops[each] for each in asked]), strict=True):
-            if teacher_counts([readings[number]], [reading]):
-                readings[number] = reading
+            readings[number] = preferred(readings[number], reading)
         return readings
 
     def doubts(self, reading: Reading) -> bool:
         """Whether the teacher has to read this line; a student without a calibration is always doubted."""
         return reading.probability is None or reading.probability < self.threshold
+
+
+def preferred(student: Reading, teacher: Reading) -> Reading:
+    """The reading of a doubtful line that counts, with what the other one says among its alternatives."""
+    if teacher_counts([student], [teacher]):
+        return proposing(teacher, student)
+    return proposing(student, teacher)
+
+
+def proposing(reading: Reading, other: Reading) -> Reading:
+    """A reading that has another one's text and alternatives among its own, at most `PROPOSALS` of them.
+
+    Its own text is never among them.
+    """
+    texts = dict.fromkeys((other.text, *reading.alternatives, *other.alternatives))
+    others = tuple(text for text in texts if text and text != reading.text)
+    return replace(reading, alternatives=others[:PROPOSALS])
 
 
 def teacher_counts(student: Sequence[Reading], teacher: Sequence[Reading]) -> bool:

@@ -79,9 +79,13 @@ class CriticCard(BaseModel):
 
     def prefers_layout(self, rules: Week, layout: Week, hours: SchoolHours) -> bool:
         """Whether the layout transformer's timetables are likelier the better ones."""
+        return self.odds(rules, layout, hours) >= 0
+
+    def odds(self, rules: Week, layout: Week, hours: SchoolHours) -> float:
+        """The log odds that the layout transformer's timetables are the better ones, less those that are needed."""
         found = zip(figures(rules, layout, hours), self.means, self.spreads, self.weights, strict=True)
         odds = self.constant + sum((value - mean) / spread * weight for value, mean, spread, weight in found)
-        return odds >= math.log(self.least / (1 - self.least)) if 0 < self.least < 1 else odds >= 0
+        return odds - math.log(self.least / (1 - self.least)) if 0 < self.least < 1 else odds
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pocai.models.protocols import Reading
@@ -54,15 +55,17 @@ def search(scores: Scores, letters: Sequence[str], steps: float) -> Reading:
 
     if not len(scores) or scores.max(axis=1).min() >= DECIDED:
         return decode(scores, letters, steps)
-    text, places = _likeliest(scores)
+    (text, places), *others = _likeliest(scores)
     around = np.pad(scores, ((1, 1), (0, 0)))
     near = (around[:-2] + around[1:-1] + around[2:])[list(places), list(text)].clip(max=1.0).tolist()
     marks = zip((letters[letter] for letter in text), near, (place + 0.5 for place in places), strict=True)
-    return _reading(list(marks), steps)
+    reading = _reading(list(marks), steps)
+    texts = dict.fromkeys(" ".join("".join(letters[each] for each in other).split()) for other, _ in others)
+    return replace(reading, alternatives=tuple(other for other in texts if other not in ("", reading.text)))
 
 
-def _likeliest(scores: Scores) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The classes of the likeliest text, and the steps at which they begin."""
+def _likeliest(scores: Scores) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The classes of the likeliest texts, the best first, and the steps at which they begin."""
     beams: dict[tuple[int, ...], _Beam] = {(): (1.0, 0.0, ())}
     for step, options in enumerate(_options(scores)):
         grown: dict[tuple[int, ...], _Beam] = {}
@@ -80,8 +83,8 @@ def _likeliest(scores: Scores) -> tuple[tuple[int, ...], tuple[int, ...]]:
         kept = sorted(grown.items(), key=lambda each: each[1][0] + each[1][1], reverse=True)[:BEAMS]
         whole = sum(blank + letter for _, (blank, letter, _) in kept)
         beams = {text: (blank / whole, letter / whole, places) for text, (blank, letter, places) in kept}
-    best = max(beams, key=lambda text: beams[text][0] + beams[text][1])
-    return best, beams[best][2]
+    best = sorted(beams, key=lambda text: beams[text][0] + beams[text][1], reverse=True)
+    return [(text, beams[text][2]) for text in best]
 
 
 def _options(scores: Scores) -> list[list[tuple[int, float]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -71,7 +72,13 @@ class LayoutModel:
         self.card = LayoutCard.read(card_file(file))
         self._session = open_session(self.card.verified(file), threads)
         self._adapters = Adapters(self._session, self.name)
-        self._hours = hours
+        self.hours = hours
+
+    def within(self, hours: SchoolHours) -> Self:
+        """This model for a school with other hours; both share the network."""
+        other = copy(self)
+        other.hours = hours
+        return other
 
     def assemble(self, document: Document, adapter: Adapter | None = None) -> tuple[Timetable, ...]:
         """The timetables of a document; none where it holds none. Raises ModelError for a page with too many lines."""
@@ -97,7 +104,7 @@ class LayoutModel:
         return pointed_by(lambda tokens: self.judged(tokens, adapter), page)
 
     def _page(self, page: Page, adapter: Adapter | None) -> tuple[Timetable, ...]:
-        return timetables_pointed(self.pointed(page, adapter), self._hours)
+        return timetables_pointed(self.pointed(page, adapter), self.hours)
 
 
 def inputs_of(tokens: Tokens) -> tuple[NDArray[Any], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from pocai.documents.page import Line, Page, Quad
 from pocai.documents.straighten import turn
 from pocai.errors import ModelError
 from pocai.models.adapter import AdaptableStudent, AdaptedRecognizer
-from pocai.models.cascade import FAINT, CascadeRecognizer, teacher_counts
+from pocai.models.cascade import FAINT, CascadeRecognizer, proposing, teacher_counts
 from pocai.models.lines import cut, in_reading_order, tall
 from pocai.models.looks import SURE, Look, Looker, length, merit
 from pocai.models.protocols import Detector, OCRResult, Recognizer
@@ -95,7 +96,9 @@ class LineEngine:
         for number in asked:
             looks = self._best(teacher, image, quads[number], [next(taught) for _ in found[number]])
             if teacher_counts([look.reading for look in found[number]], [look.reading for look in looks]):
-                reviewed[number] = looks
+                reviewed[number] = _with_proposals(looks, found[number])
+            else:
+                reviewed[number] = _with_proposals(found[number], looks)
         return reviewed
 
     def _vertical_angle(self, image: Image, quads: Sequence[Quad]) -> int:
@@ -109,6 +112,14 @@ class LineEngine:
             return (360 - self._vertical_angle(image, vertical)) // 90
         score = self._looker.sample(image, level, 0)
         return 2 if score < DOUBTFUL and self._looker.sample(image, level, 180) > score else 0
+
+
+def _with_proposals(looks: Sequence[Look], others: Sequence[Look]) -> Sequence[Look]:
+    """The looks with what another recognizer read in the same places among their alternatives."""
+    if [(look.quad, look.angle) for look in looks] != [(look.quad, look.angle) for look in others]:
+        return looks
+    pairs = zip(looks, others, strict=True)
+    return [replace(look, reading=proposing(look.reading, other.reading)) for look, other in pairs]
 
 
 def _picture(page: Page) -> Image:

@@ -88,7 +88,14 @@ def line_of(reading: Reading, quad: Quad, angle: int) -> Line:
     """A reading as a line of the page, each word with the upright box around its part of the quad."""
     words = tuple(Word(text, _part(quad, start, end).box, score) for text, score, start, end in reading.words)
     return Line(
-        reading.text, quad, float(angle), reading.confidence, words=words, size=_height(quad), reader=reading.reader
+        reading.text,
+        quad,
+        float(angle),
+        reading.confidence,
+        words=words,
+        size=_height(quad),
+        reader=reading.reader,
+        alternatives=reading.alternatives,
     )
 
 

@@ -16,11 +16,18 @@ def digits_in_numbers(reading: Reading) -> Reading:
 
     No type face tells the two apart for certain, and of such words hardly one is a name.
     """
+    if reading.alternatives:
+        others = dict.fromkeys(_in_numbers(text) for text in reading.alternatives)
+        others.pop(_in_numbers(reading.text), None)
+        reading = replace(reading, alternatives=tuple(others))
     if "O" not in reading.text:
         return reading
     words = tuple((_as_number(word), *rest) for word, *rest in reading.words)
-    text = re.sub(r"\S+", lambda word: _as_number(word[0]), reading.text)
-    return replace(reading, text=text, words=words)  # type: ignore[arg-type]  # mypy: a tuple unpacked into a tuple
+    return replace(reading, text=_in_numbers(reading.text), words=words)  # type: ignore[arg-type]  # mypy: a tuple unpacked
+
+
+def _in_numbers(text: str) -> str:
+    return re.sub(r"\S+", lambda word: _as_number(word[0]), text)
 
 
 def _as_number(word: str) -> str:

@@ -30,6 +30,7 @@ class Reading:
     ``confidence`` is the mean score of its characters, 0 to 1; ``words`` holds, for each word, its text, its score
     and its extent along the crop as shares of the crop's width (start, end; 0 to 1). ``probability`` is the calibrated
     probability that the whole line is right, None where the recognizer has none; ``reader`` names the recognizer.
+    ``alternatives`` are other texts that were considered, the likeliest first; none of a line that is not in doubt.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Reading:
     words: tuple[tuple[str, float, float, float], ...] = ()
     probability: float | None = None
     reader: str = ""
+    alternatives: tuple[str, ...] = ()
 
 
 class Recognizer(Protocol):

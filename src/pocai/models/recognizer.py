@@ -29,6 +29,7 @@ SHIPPED = "assets/models/student.onnx"
 INPUT = "lines"
 # Widths are rounded up to multiples of about an eighth of themselves: few sizes, so that batches fill, little padding.
 FINENESS = 8  # parts into which the next lower power of two is cut
+CERTAIN = 0.98  # probability from which the other texts of a line are not told
 BATCH_LINES = 8  # more lines at once save no time …
 BATCH_WIDTH = 1280  # … nor do more pixels of width: what is worked on no longer fits the processor's cache
 
@@ -104,7 +105,8 @@ class StudentRecognizer:
 
         read = digits_in_numbers(search(np.exp(scores), self.card.classes, width / self.card.step))
         sure = None if self.card.calibration is None else self.card.calibration.probability(scores)
-        return replace(read, probability=sure, reader=self.name)
+        others = read.alternatives if sure is None or sure < CERTAIN else ()
+        return replace(read, probability=sure, reader=self.name, alternatives=others)
 
     def _check(self) -> None:
         """Raises ModelError when the network does not take and give what its card says."""

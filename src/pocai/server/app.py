@@ -13,9 +13,11 @@ from fastapi.telemetry import TelemetryConfig
 from pocai import __version__
 from pocai.errors import PocaiError
 from pocai.inference.document_service import DocumentService
+from pocai.inference.feature_store_client import check_store
 from pocai.models import catalog
 from pocai.server.audit import Audit
 from pocai.server.failures import install_handlers
+from pocai.server.features import Features, RememberingPool
 from pocai.server.janitor import Janitor
 from pocai.server.jobs import JobStore
 from pocai.server.keys import key_store
@@ -24,7 +26,7 @@ from pocai.server.openapi import describe
 from pocai.server.rates import Rates
 from pocai.server.redis_jobs import RedisJobs
 from pocai.server.requests import RequestLog
-from pocai.server.routes import aliases, extractions, host, models, ocr, operations
+from pocai.server.routes import aliases, extractions, features, host, models, ocr, operations
 from pocai.server.runner import Runner
 from pocai.server.security import check_safe, protect
 from pocai.server.service import Service
@@ -46,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application. Raises ConfigurationError or UnknownModel for settings that will not do."""
     check_safe(settings)
     catalog.entry(settings.ocr_engine)
+    check_store(settings.features)
     DocumentService(settings.document_model, settings.school_hours, settings.language, settings.document_adapter)
     metrics = Metrics()
 
@@ -69,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         telemetry=NO_TELEMETRY,
     )
-    for routes in (host, extractions, ocr, models, aliases, operations):
+    for routes in (host, extractions, ocr, models, features, aliases, operations):
         app.include_router(routes.router)
     install_handlers(app)
     protect(app, settings)
@@ -88,10 +91,13 @@ async def running(settings: Settings, metrics: Metrics, tracing: Tracing) -> Asy
         store = job_store(settings, folder)
         await store.open()
         stack.push_async_callback(store.close)
+        memory = Features(settings.features, metrics.features)
+        await memory.start()
+        stack.push_async_callback(memory.close)
         pool = WorkerPool(settings, metrics)
         await pool.start()
         stack.push_async_callback(pool.close)
-        runner = Runner(store, pool, settings, metrics, tracing)
+        runner = Runner(store, RememberingPool(pool, memory), settings, metrics, tracing)
         await runner.start()
         stack.push_async_callback(runner.close)
         janitor = Janitor(store, settings.server.host_application)
@@ -101,7 +107,8 @@ async def running(settings: Settings, metrics: Metrics, tracing: Tracing) -> Asy
         stack.push_async_callback(rates.close)
         keys = key_store(settings)
         stack.callback(keys.close)
-        yield Service(settings, store, pool, runner, keys, rates, Audit(folder / "audit.jsonl"), metrics)
+        audit = Audit(folder / "audit.jsonl")
+        yield Service(settings, store, pool, runner, keys, rates, audit, metrics, memory)
 
 
 def job_store(settings: Settings, folder: Path) -> JobStore:

@@ -32,6 +32,7 @@ __all__ = [
     "Admin",
     "Caller",
     "Extractor",
+    "FeaturesUser",
     "HostCaller",
     "MetricsReader",
     "ModelsReader",
@@ -169,6 +170,7 @@ async def authenticate_host(
 Extractor = Annotated[Principal, Security(authenticate, scopes=[Scope.EXTRACT])]
 ModelsReader = Annotated[Principal, Security(authenticate, scopes=[Scope.MODELS_READ])]
 MetricsReader = Annotated[Principal, Security(authenticate, scopes=[Scope.ADMIN])]
+FeaturesUser = Annotated[Principal, Security(authenticate, scopes=[Scope.FEATURES])]
 Admin = Annotated[Principal, Security(authenticate, scopes=[Scope.ADMIN])]
 HostCaller = Annotated[Principal, Depends(authenticate_host)]
 

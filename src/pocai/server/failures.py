@@ -23,6 +23,7 @@ STATUS: tuple[tuple[type[errors.PocaiError], int], ...] = (  # the first that fi
     (errors.InputError, 422),
     (errors.NoTimetable, 422),
     (errors.UnknownModel, 404),
+    (errors.FeatureStoreError, 503),
     (errors.NotAuthenticated, 401),
     (errors.NotAllowed, 403),
     (errors.NotFound, 404),
@@ -33,6 +34,9 @@ STATUS: tuple[tuple[type[errors.PocaiError], int], ...] = (  # the first that fi
     (errors.DeadlineExceeded, 504),
     (errors.PocaiError, 500),
 )
+
+
+STORE_AWAY = 5  # seconds after which a feature store that failed may be asked again
 
 
 def status_of(error: errors.PocaiError) -> int:
@@ -56,7 +60,7 @@ def headers_of(error: errors.PocaiError) -> dict[str, str]:
     """Headers that belong to an error (RFC 9110, 10.2.3 and 11.6.1)."""
     if isinstance(error, errors.NotAuthenticated):
         return {"WWW-Authenticate": 'Bearer realm="pocai", Basic realm="pocai"'}
-    after = getattr(error, "retry_after", None)
+    after = STORE_AWAY if isinstance(error, errors.FeatureStoreError) else getattr(error, "retry_after", None)
     return {} if after is None else {"Retry-After": str(max(1, math.ceil(after)))}
 
 

@@ -7,7 +7,8 @@ The first frame configures a process: ``{"configure": {"settings": {...}, "memor
 its models are loaded, it answers ``{"ready": true, "memory": {...}}``. Then the service sends one task at a time:
 ``{"task": "extract" | "read" | "enhance" | "match" | "overlay", "options": {...}}``, with the document as first part.
 The process answers any number of ``{"progress": [stage, share]}``, then one of ``{"done": {...}}`` with parts, and
-``{"fault": {"code", "what", "mend"}}``. With ``"last": true`` beside it, the process ends and is to be replaced.
+``{"fault": {"code", "what", "mend"}}``. With ``"last": true`` beside it, the process ends and is to be replaced; with
+``"more": true`` beside ``"done"``, a ``{"more": {...}}`` or a fault follows, which nobody has to wait for.
 """
 
 from __future__ import annotations

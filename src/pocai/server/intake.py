@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pocai import __version__
 from pocai.errors import LimitExceeded, UnreadableDocument
+from pocai.server.features import school_of
 from pocai.server.jobs import Job, Kind, Priority, new_id
 from pocai.server.tracing import carrier
 from pocai.settings import Settings
@@ -16,13 +17,17 @@ from pocai.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a caller asks for; ``engine`` and ``seconds`` are None where the settings decide."""
+    """What a caller asks for; ``engine`` and ``seconds`` are None where the settings decide.
+
+    ``school`` is the caller's name for the school that the document comes from, None for the tenant itself.
+    """
 
     tenant: str
     kind: Kind = Kind.EXTRACT
     priority: Priority = Priority.WAITING
     name: str = ""
     engine: str | None = None
+    school: str | None = None
     seconds: float | None = None
 
 
@@ -46,8 +51,15 @@ def job_for(document: bytes, order: Order, settings: Settings) -> Job:
         created=now,
         deadline=now + _seconds(order, settings),
         name=order.name,
-        options={"engine": order.engine or settings.ocr_engine, **carrier()},
+        options={"engine": order.engine or settings.ocr_engine, **_remembered(sha256, order, settings), **carrier()},
     )
+
+
+def _remembered(sha256: str, order: Order, settings: Settings) -> dict[str, str]:
+    """What an extraction needs to be remembered; nothing where there is no feature store."""
+    if settings.features.kind == "none" or order.kind is not Kind.EXTRACT:
+        return {}
+    return {"school": school_of(order.tenant, order.school), "document": sha256}
 
 
 def _seconds(order: Order, settings: Settings) -> float:
@@ -70,5 +82,7 @@ def fingerprint(sha256: str, order: Order, settings: Settings) -> str:
         "hours": settings.school_hours.model_dump(mode="json"),
         "limits": settings.limits.model_dump(mode="json"),
         "quality": settings.quality.model_dump(mode="json"),
+        "school": order.school,
+        "remembered": settings.features.kind != "none" and settings.features.in_extraction,
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

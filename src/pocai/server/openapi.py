@@ -26,7 +26,7 @@ SCHEMAS = "#/components/schemas/"
 SCOPES = {
     Scope.EXTRACT: "hand in documents, and see and erase the tenant's own",
     Scope.REVIEW: "correct what was read",
-    Scope.FEATURES: "see what is remembered of a school",
+    Scope.FEATURES: "see, correct and erase what is remembered of the tenant's schools",
     Scope.MODELS_READ: "see which models there are",
     Scope.MODELS_DEPLOY: "change which models read",
     Scope.ADMIN: "everything, and the measurements at /metrics",
@@ -37,6 +37,7 @@ TAGS = {  # title and meaning
         "A document goes in, its timetables come out: at once, or as a job that can be followed.",
     ),
     "ocr": ("Text only", "What is written in a document, without making sense of it."),
+    "features": ("Schools", "What is remembered of a school, and helps to read its next timetable."),
     "models": ("Models", "Which models can be asked for by name."),
     "host": (
         "For the host application",

@@ -14,12 +14,14 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from pocai.errors import PocaiError, Unavailable, WaitedTooLong, WorkerLost
+from pocai.server.frames import Frame
 from pocai.server.jobs import Fault, Job, JobStore, new_id
 from pocai.server.metrics import Metrics
 from pocai.server.tracing import Tracing
-from pocai.server.workers import Task, WorkerPool
+from pocai.server.workers import Progress, Task
 from pocai.settings import Settings
 
 LEASE = 30.0  # seconds; renewed three times as often
@@ -29,11 +31,20 @@ HOUSEKEEPING = 10.0  # seconds between looks for lost leases and old jobs
 log = logging.getLogger(__name__)
 
 
+class Pool(Protocol):
+    """Does tasks, ``size`` of them at once."""
+
+    @property
+    def size(self) -> int: ...
+
+    async def run(self, task: Task, progress: Progress | None = None) -> Frame: ...
+
+
 class Runner:
     """Runs the jobs of a store with the processes of a pool. `start` before use, `drain` and `close` at the end."""
 
     def __init__(
-        self, store: JobStore, pool: WorkerPool, settings: Settings, metrics: Metrics, tracing: Tracing | None = None
+        self, store: JobStore, pool: Pool, settings: Settings, metrics: Metrics, tracing: Tracing | None = None
     ) -> None:
         self.owner = new_id()
         self._store = store

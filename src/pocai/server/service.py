@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from pocai.server.audit import Audit
+from pocai.server.features import Features
 from pocai.server.jobs import JobStore
 from pocai.server.keys import KeyStore
 from pocai.server.metrics import Metrics
 from pocai.server.rates import Rates
 from pocai.server.runner import Runner
 from pocai.server.workers import WorkerPool
-from pocai.settings import Settings
+from pocai.settings import FeatureSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Service:
     rates: Rates
     audit: Audit
     metrics: Metrics
+    features: Features = field(default_factory=partial(Features, FeatureSettings()))
 
 
 def service_of(connection: HTTPConnection) -> Service:

@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Query
+from pydantic import StringConstraints
 from starlette.requests import Request
 
 from pocai.errors import Conflict, DeadlineExceeded, NotFound, WaitedTooLong
@@ -22,6 +23,11 @@ from pocai.server.uploads import Upload
 LATE = 1.0  # seconds that a reading process has beyond the deadline to say itself that it was too late
 GONE = 499  # status of an answer to a client that is not there any more; nobody sees it but the log
 LONGEST_KEY = 255  # characters of an Idempotency-Key
+SCHOOL = r"^\w[\w.@-]{0,98}$"  # with a tenant and a stroke before it, 200 characters
+SCHOOL_TOLD = (
+    "Your name for the school that the document comes from, where you have several; what its earlier timetables have"
+    " shown helps to read this one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +76,37 @@ IdempotencyKey = Annotated[
 ]
 
 
+SchoolName = Annotated[str, StringConstraints(pattern=SCHOOL)]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How a request is known again (its Idempotency-Key), and the school that its document comes from."""
+
+    key: str | None = None
+    school: str | None = None
+
+
+def _names_of(
+    key: IdempotencyKey = None,
+    school: Annotated[SchoolName | None, Query(description=SCHOOL_TOLD)] = None,
+    named: Annotated[SchoolName | None, Header(alias="X-School", description="The same as `school`.")] = None,
+) -> Names:
+    return Names(key, school or named)
+
+
+NamesDep = Annotated[Names, Depends(_names_of)]
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A document that is handed in; with a ``key`` it is handed in once, however often the request comes."""
+    """A document that is handed in; with a key it is handed in once, however often the request comes."""
 
     upload: Upload
     kind: Kind
     priority: Priority
     key: str | None = None
+    school: str | None = None
 
 
 async def hand_in(call: Call, submission: Submission) -> Job:
@@ -93,6 +122,7 @@ async def hand_in(call: Call, submission: Submission) -> Job:
         priority=submission.priority,
         name=upload.name,
         engine=upload.wishes.engine,
+        school=submission.school,
         seconds=upload.wishes.deadline,
     )
     job = await asyncio.to_thread(job_for, upload.document, order, settings)  # a hash of fifty megabytes takes its time

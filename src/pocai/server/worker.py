@@ -17,9 +17,10 @@ import resource
 import signal
 import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ from pocai.documents.page import Box, Fill, Page
 from pocai.documents.pdf import render_page
 from pocai.documents.straighten import even_light
 from pocai.errors import BadRequest, InputError, LimitExceeded, NotFound, PocaiError, fault
+from pocai.feature_store.features import Subject
 from pocai.inference import pipeline
-from pocai.inference.answers import ExtractionResult, ReadResult, read_pages
+from pocai.inference.answers import ExtractionResult, ReadResult, SchoolAnswer, read_pages
+from pocai.inference.lessons import rows_of
 from pocai.models import catalog
 from pocai.server.frames import BrokenFrame, Frame, read_frame
 from pocai.settings import Limits, Settings
@@ -107,19 +110,18 @@ def serve(read: Read, say: Say) -> int:
     while (frame := read_frame(read)) is not None:
         allow_cpu(seconds)
         try:
-            answer = perform(frame, settings, say)
+            for answer in perform(frame, settings, say):
+                say(answer)
         except Exception as error:  # noqa: BLE001 - a fault of ours on one document is told, and the next one read
             exhausted = out_of_memory(error)
             say(Frame({"fault": fault_of(error, memory), "last": exhausted}))
             if exhausted:  # what is left of the memory may be in pieces
                 return 0
-        else:
-            say(answer)
     return 0
 
 
-def perform(frame: Frame, settings: Settings, say: Say) -> Frame:
-    """The answer to a task. Raises whatever the task raises, BadRequest for a task that is not known."""
+def perform(frame: Frame, settings: Settings, say: Say) -> Iterable[Frame]:
+    """The answer to a task, and what follows it. Raises what the task raises, BadRequest where there is none of it."""
     kind, options = frame.head.get("task"), frame.head.get("options", {})
     if kind not in TASKS or not frame.parts:
         raise BadRequest(f"there is no task {kind!r} with {len(frame.parts)} parts", mend=f"Known: {', '.join(TASKS)}")
@@ -131,7 +133,8 @@ def perform(frame: Frame, settings: Settings, say: Say) -> Frame:
     def tell(stage: str, share: float) -> None:
         say(Frame({"progress": [stage, share]}))
 
-    return TASKS[kind](Request(options, frame.parts, settings, tell))
+    answer = TASKS[kind](Request(options, frame.parts, settings, tell))
+    return (answer,) if isinstance(answer, Frame) else answer
 
 
 # --- what it may cost --------------------------------------------------------------------------------------------
@@ -220,10 +223,20 @@ def warm_up(settings: Settings) -> None:
 # --- tasks -------------------------------------------------------------------------------------------------------
 
 
-def extract(request: Request) -> Frame:
-    """Read a document from end to end."""
-    extraction = pipeline.read(request.parts[0], settings=request.settings, progress=request.tell)
-    return Frame({"done": ExtractionResult.of(extraction).model_dump(mode="json", by_alias=True)})
+def extract(request: Request) -> Iterator[Frame]:
+    """Read a document from end to end, with what is known of its school; its features follow where they are wanted."""
+    known = request.options.get("memory")
+    memory = None if known is None else SchoolAnswer.model_validate(known).memory
+    extraction = pipeline.read(request.parts[0], settings=request.settings, progress=request.tell, memory=memory)
+    wanted = {"more": True} if request.options.get("features") else {}
+    yield Frame({"done": ExtractionResult.of(extraction).model_dump(mode="json", by_alias=True), **wanted})
+    if wanted:
+        yield Frame({"more": features_of(extraction)})
+
+
+def features_of(extraction: pipeline.Extraction) -> dict[str, dict[str, Any]]:
+    """The features of a document, by view; the service knows whose they are."""
+    return {row.view: dict(row.values) for row in rows_of(extraction, Subject("document", datetime.now(UTC)))}
 
 
 def read_text(request: Request) -> Frame:
@@ -272,7 +285,7 @@ def overlay(request: Request) -> Frame:
     return _as_answer(draw(found[0], timetables), {})
 
 
-TASKS: dict[str, Callable[[Request], Frame]] = {
+TASKS: dict[str, Callable[[Request], Frame | Iterator[Frame]]] = {
     "extract": extract,
     "read": read_text,
     "enhance": enhance,

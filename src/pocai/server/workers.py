@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
-import itertools
 import logging
 import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from pocai.errors import DeadlineExceeded, LimitExceeded, PocaiError, Unavailable, WorkerLost, by_code
+from pocai.errors import DeadlineExceeded, LimitExceeded, PocaiError, WorkerLost, by_code
 from pocai.models.artefact import usable_threads
 from pocai.server.frames import LENGTH, BrokenFrame, Frame, head_length, read_head
+from pocai.server.line import Line, stopping
 from pocai.server.metrics import Metrics
 from pocai.settings import Settings
 
 Progress = Callable[[str, float], Awaitable[None]]
-Answer = Literal["ready", "done"]
+More = Callable[[Mapping[str, Any]], None]
+Answer = Literal["ready", "done", "more"]
 Fate = Literal["lost", "stopped", "recycled"]
 
 COMMAND = (sys.executable, "-P", "-m", "pocai.server.worker")
@@ -38,6 +38,7 @@ PASSED_ON |= {"PYTHONHOME", "PYTHONPATH"}
 START = 120.0  # seconds that a process may take to load its models
 PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before another try where a process did not start
 TERMINATING = 1.0  # seconds from SIGTERM to SIGKILL
+FOLLOWING = 20.0  # seconds that what follows an answer may take
 ENDING = 5.0  # seconds that the kernel may take to clear a killed process away
 PIECE = 2**18  # bytes that are sent at a time
 BUFFER = 2**20  # bytes of an answer that are kept before they are asked for
@@ -102,6 +103,11 @@ class ReadingProcess:
                 if progress is not None:
                     await progress(*frame.head["progress"])
 
+    async def hear(self) -> Frame:
+        """What follows its answer. Raises `_Died`."""
+        async with self._talking:
+            return await self._receive("more")
+
     async def _send(self, frame: Frame) -> None:
         try:
             for chunk in frame.chunks():
@@ -162,10 +168,11 @@ class WorkerPool:
         self._threads = settings.threads or max(1, cores // self.size)
         self._settings = settings
         self._metrics = metrics
-        self._line = _Line()
+        self._line: Line[ReadingProcess] = Line()
         self._all: set[ReadingProcess] = set()
         self._loaded: set[ReadingProcess] = set()
         self._keepers: list[asyncio.Task[None]] = []
+        self._following: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
     @property
@@ -183,18 +190,25 @@ class WorkerPool:
         self._keepers = [asyncio.create_task(self._keep(), name=f"reading-{n}") for n in range(self.size)]
 
     async def close(self) -> None:
-        """End all processes within two seconds; whoever waits for one is told Unavailable."""
+        """End all processes within two seconds; whoever waits for one is told Unavailable.
+
+        What follows an answer is heard before, for a second at most.
+        """
         self._closing.set()
         self._line.close()
+        if self._following:
+            await asyncio.wait(self._following, timeout=TERMINATING)
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in self._all:
                 process.send_signal(number)
             if self._keepers:
                 await asyncio.wait(self._keepers, timeout=TERMINATING)
-        await asyncio.gather(*self._keepers)
+        await asyncio.gather(*self._keepers, *self._following)
 
-    async def run(self, task: Task, progress: Progress | None = None) -> Frame:
+    async def run(self, task: Task, progress: Progress | None = None, more: More | None = None) -> Frame:
         """What a process made of the task: its result as the head, and its parts.
+
+        ``more`` is told what follows the result, if anything does, after this has returned.
 
         Raises the PocaiError that the process reports, LimitExceeded where it was stopped for processor time,
         DeadlineExceeded, WorkerLost where it died, Unavailable when the pool is closed. A process that is not waited
@@ -217,10 +231,27 @@ class WorkerPool:
             if clock.expired() and isinstance(error, TimeoutError):
                 raise _late(seconds) from error
             raise
-        self._give_back(process, last=bool(frame.head.get("last")))
+        if more is not None and frame.head.get("more") is True:
+            following = asyncio.create_task(self._follow(process, more))
+            self._following.add(following)
+            following.add_done_callback(self._following.discard)
+        else:
+            self._give_back(process, last=bool(frame.head.get("last")))
         if "fault" in frame.head:
             raise error_of(frame.head["fault"])
         return Frame(frame.head["done"], frame.parts)
+
+    async def _follow(self, process: ReadingProcess, more: More) -> None:
+        """Hear what follows an answer; the process is free for others only then."""
+        try:
+            async with asyncio.timeout(FOLLOWING):
+                frame = await process.hear()
+        except (_Died, TimeoutError):
+            process.stop("lost")
+            return
+        self._give_back(process, last=bool(frame.head.get("last")))
+        if "more" in frame.head:
+            more(frame.head["more"])
 
     async def _take(self, task: Task) -> ReadingProcess:
         """A free process for a task."""
@@ -243,7 +274,7 @@ class WorkerPool:
 
     def _cause(self, process: ReadingProcess, death: _Died) -> PocaiError:
         if self._closing.is_set():
-            return _stopping()
+            return stopping()
         if death.status == -signal.SIGXCPU:
             process.fate = "stopped"
             seconds = self._limits.cpu_seconds
@@ -313,53 +344,6 @@ class WorkerPool:
             log.info("reading process %d ended", process.pid, extra={"event": process.fate, "status": status})
 
 
-class _Line:
-    """Free processes, and those who wait for one: the urgent first, then in the order in which they came."""
-
-    def __init__(self) -> None:
-        self._free: list[ReadingProcess] = []
-        self._waiting: list[tuple[bool, int, asyncio.Future[ReadingProcess]]] = []
-        self._numbers = itertools.count()
-        self._closed = False
-
-    async def take(self, *, urgent: bool) -> ReadingProcess:
-        """A free process. Raises Unavailable when the pool is closed."""
-        if self._closed:
-            raise _stopping()
-        if self._free:
-            return self._free.pop()
-        turn: asyncio.Future[ReadingProcess] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (not urgent, next(self._numbers), turn))
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.give(turn.result())
-            raise
-
-    def give(self, process: ReadingProcess) -> None:
-        """Hand a free process to whoever is first."""
-        while self._waiting:
-            turn = heapq.heappop(self._waiting)[-1]
-            if not turn.done():
-                turn.set_result(process)
-                return
-        self._free.append(process)
-
-    def forget(self, process: ReadingProcess) -> None:
-        """Offer a process no longer."""
-        with contextlib.suppress(ValueError):
-            self._free.remove(process)
-
-    def close(self) -> None:
-        """Send away all who wait or will come."""
-        self._closed = True
-        for *_, turn in self._waiting:
-            if not turn.done():
-                turn.set_exception(_stopping())
-        self._waiting.clear()
-
-
 def environment(threads: int) -> dict[str, str]:
     """The environment of a reading process: nothing of ours but what Python and its libraries need."""
     kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
@@ -379,7 +363,7 @@ def _check(frame: Frame, answer: Answer) -> None:
             return
         case (_, {"fault": {"code": str(), "what": str(), "mend": str()}}) | ("done", {"done": dict()}):
             return
-        case "ready", {"ready": True}:
+        case ("ready", {"ready": True}) | ("more", {"more": dict()}):
             return
     raise BrokenFrame("neither progress nor an answer nor a fault")
 
@@ -396,7 +380,3 @@ async def _drop(stream: asyncio.StreamReader) -> None:
 def _late(seconds: float) -> DeadlineExceeded:
     what = f"the document was not read within {seconds:.1f} seconds"
     return DeadlineExceeded(what, mend="Send fewer pages, or allow more time")
-
-
-def _stopping() -> Unavailable:
-    return Unavailable("the service is stopping", mend="Come again in a moment", retry_after=2)

@@ -21,6 +21,7 @@ class Evidence(StrEnum):
 
     PRINTED = "printed"  # it stands in the block itself
     HEADER = "header"  # it stands in the row, column, title or key that the block belongs to
+    SCHOOL = "school"  # earlier timetables of the school decided between readings of what is printed
     INFERRED = "inferred"  # it follows from the neighbours or from where the cell begins and ends
 
 

@@ -8,7 +8,7 @@ from pocai.models.evidence.scene import ABSENT, FIELDS, Matrix, PageText, Scene
 from pocai.timetable.timetable import Evidence, Mark
 
 _OF_A_MARK = ("own", "evidence", "worst", "mean", "doubted", "lines", "height", "width")
-_BASIS = {Evidence.HEADER: 0.0, Evidence.PRINTED: 1.0, Evidence.INFERRED: 2.0}
+_BASIS = {Evidence.HEADER: 0.0, Evidence.PRINTED: 1.0, Evidence.INFERRED: 2.0, Evidence.SCHOOL: 2.0}
 _MOST_LINES = 9
 NATIVE_SCORE = 1.0  # of a line that nobody had to recognize
 
@@ -19,8 +19,9 @@ def figures(scene: Scene) -> Matrix:
     """``(blocks, len(NAMES))``: of a field without a mark all figures are `ABSENT`.
 
     ``own`` is the document model's own confidence before calibration, where it gave one; ``evidence`` is 0 in a header,
-    1 printed, 2 inferred; ``worst`` and ``mean`` are recognizer scores of the lines below the mark, ``doubted`` the
-    share of them that another recognizer than the page's usual one read; sizes are in heights of text.
+    1 printed, 2 inferred or settled by the school; ``worst`` and ``mean`` are recognizer scores of the lines below the
+    mark, ``doubted`` the share of them that another recognizer than the page's usual one read; sizes are in heights of
+    text.
     """
     known: dict[Mark, list[float]] = {}
     rows = []

@@ -35,7 +35,7 @@ from pocai.server.results import (
     job_response,
 )
 from pocai.server.service import Service, ServiceDep
-from pocai.server.submission import GONE, IdempotencyKey, Preference, PreferenceDep, Submission, awaited, hand_in
+from pocai.server.submission import GONE, NamesDep, Preference, PreferenceDep, Submission, awaited, hand_in
 from pocai.server.uploads import UploadDep, body_schema
 
 ID = re.compile(r"[0-9a-f]{32}")
@@ -122,9 +122,7 @@ async def find(service: Service, tenant: str, extraction_id: str) -> Job:
 
 
 @router.post("/extractions", operation_id="createExtraction", summary="Read a document", **CREATE)
-async def create(
-    call: CallDep, wish: WishDep, prefer: PreferenceDep, upload: UploadDep, key: IdempotencyKey = None
-) -> Response:
+async def create(call: CallDep, wish: WishDep, prefer: PreferenceDep, upload: UploadDep, names: NamesDep) -> Response:
     """Hand in a picture, a PDF, a Word or an Excel file, and wait for its timetables.
 
     The document comes as the field `file` of a form, or, for callers of the host's own tenant, as JSON with the `path`
@@ -135,9 +133,9 @@ async def create(
     service stop before the result is there, the answer is 202 and the job is kept.
     """
     priority = Priority.BACKLOG if prefer.respond_async else Priority.WAITING
-    job = await hand_in(call, Submission(upload, Kind.EXTRACT, priority, key))
+    job = await hand_in(call, Submission(upload, Kind.EXTRACT, priority, names.key, names.school))
     if prefer.seconds != 0 and not job.status.final:
-        found = await awaited(call, job, seconds=prefer.seconds, kept=key is not None)
+        found = await awaited(call, job, seconds=prefer.seconds, kept=names.key is not None)
         if found is None:
             return Response(status_code=GONE)
         job = found
