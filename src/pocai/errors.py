@@ -10,7 +10,10 @@
     │   └── LimitExceeded                   larger than the settings allow
     ├── NoTimetable                exit 3   the document was read, no timetable is on it
     ├── ModelError                 exit 4   a model is missing, altered or does not fit
-    │   └── UnknownModel
+    │   ├── UnknownModel
+    │   ├── UntrustedModel                  not signed by a trusted key, altered, or of a form that is never loaded
+    │   └── GateRefused                     did not pass the checks before a promotion (409)
+    ├── RegistryError              exit 4   the registry or the tracking server cannot be reached, or refuses (503)
     ├── FeatureStoreError          exit 4   the feature store cannot be reached, or what it holds does not open (503)
     ├── ConfigurationError         exit 5   settings that cannot be used
     └── ServiceError               exit 6   the service could not answer; HTTP status in brackets
@@ -107,6 +110,25 @@ class UnknownModel(ModelError):
     """No model of that name is in the catalogue."""
 
     code = "unknown_model"
+
+
+class UntrustedModel(ModelError):
+    """A model that is not signed by a trusted key, was altered, or has a form that is never loaded."""
+
+    code = "untrusted_model"
+
+
+class GateRefused(ModelError):
+    """A model did not pass the checks that stand before a promotion."""
+
+    code = "gate_refused"
+
+
+class RegistryError(PocaiError):
+    """The model registry or the tracking server cannot be reached, or refuses."""
+
+    code = "registry_error"
+    exit_code = 4
 
 
 class ConfigurationError(PocaiError):

@@ -140,6 +140,30 @@ class FeatureSettings(BaseModel):
     in_extraction: bool = Field(default=True, description="whether extraction uses what is remembered of a school")
 
 
+class MlopsSettings(BaseModel):
+    """Tracking, registry and deployment of models. By default all of it is files below ``folder``, without a server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    serve: bool = Field(default=False, description="whether the service reads with the registry's champions")
+    folder: Path = Field(
+        Path("~/.local/state/pocai/mlops"), description="folder of what has no place of its own; only we may read it"
+    )
+    tracking: str | None = Field(
+        None, description="MLflow's server (http://…) or database (sqlite:///…); without: a database in the folder"
+    )
+    user: str | None = Field(None, description="name at MLflow's server")
+    password: SecretStr | None = Field(None, description="password at MLflow's server")
+    artefacts: str | None = Field(
+        None, description="folder or s3://bucket/prefix of what runs leave; without: in the folder, or the server's own"
+    )
+    signing_key: Path | None = Field(None, description="private key (PEM, P-256) that models are signed with")
+    trusted_keys: tuple[Path, ...] = Field(
+        (), description="public keys (PEM) whose models are loaded; without: that of the key in the folder"
+    )
+    refresh_seconds: float = Field(1.0, gt=0, le=5, description="seconds between two looks at what is deployed")
+
+
 class HostApplication(BaseModel):
     """The host application that calls the middleware's endpoints, without credentials and with files by path."""
 
@@ -196,4 +220,5 @@ class Settings(BaseSettings):
     document_adapter: Path | None = Field(None, description="folder of an adapter (LoRA) for the document model")
     language: LanguageEndpoint = LanguageEndpoint()
     features: FeatureSettings = FeatureSettings()
+    mlops: MlopsSettings = MlopsSettings()
     threads: int = Field(0, ge=0, description="threads for inference; 0 takes the number of usable cores")

@@ -96,7 +96,13 @@ class LayoutModel:
         if len(tokens) > MOST:
             raise ModelError(f"a page has {len(tokens)} lines; at most {MOST} are read at once", mend="Use the rules")
         feed = {name: value[None] for name, value in zip(INPUTS, inputs_of(tokens), strict=True)}
-        roles, related = self._session.run(list(OUTPUTS), feed, None if adapter is None else adapter.options())
+        options = None if adapter is None else adapter.options()
+        try:
+            roles, related = self._session.run(list(OUTPUTS), feed, options)
+        except Exception as error:  # ONNX Runtime raises bare C++ errors of many kinds
+            raise ModelError(
+                "the layout transformer fails on this page", mend="Use the document model rules"
+            ) from error
         return Judged.of(roles[0], related[0])
 
     def pointed(self, page: Page, adapter: Adapter | None = None) -> Pointed:
