@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from feature_fixtures import all_servers  # noqa: F401 - a fixture
+from mlflow_server import an_mlflow_server  # noqa: F401 - a fixture
 from serving import Running, running_service, settings_for
 
 # An example may take long where another process has the core.

@@ -1,0 +1,1 @@
+"""From a recipe to a model in production, and safely back: tracking, registry, gate, deployment, drift, workflows."""
