@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pocai.cli.environment import missing_extra, settings_with
+from pocai.cli.tracking import tracked_study, tracker_of
 from pocai.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ app = typer.Typer(
 RecipePath = Annotated[Path, typer.Option("-r", "--recipe", help="Recipe (TOML).")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Folder of the run: weights, log, checkpoints.")]
 Data = Annotated[Path, typer.Option("--data", help="Folder of line pictures with labels, or of corrected timetables.")]
+Track = Annotated[
+    bool | None,
+    typer.Option(
+        "--track/--no-track",
+        help="Track the run by MLflow; without: where POCAI_MLOPS__TRACKING is set.",
+        show_default=False,
+    ),
+]
 Values = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe: loop.steps=500.")
 ]
@@ -36,15 +45,14 @@ def ocr_student(
     output: Output,
     recipe: RecipePath = Path("recipes/ocr-student.toml"),
     values: Values = None,
+    track: Track = None,
     version: Annotated[str, typer.Option(help="Version that the model card names.")] = "0",
 ) -> None:
     """Train the compact recognizer, and export it as ONNX with its card."""
     with missing_extra("train"):
         from pocai.training.ocr_model.shipping import shipped
-        from pocai.training.tasks import task_of
 
-    chosen = changed(recipe, values)
-    weights = _run(task_of(chosen), chosen, output)
+    weights = _trained(changed(recipe, values), output, track)
     typer.echo("Calibrating on lines that it was not trained on", err=True)
     file = shipped(weights, output, version)
     typer.echo(f"Saved {file}: pocai extract --engine student:{output}", err=True)
@@ -73,6 +81,7 @@ def ocr_teacher(
         str | None, typer.Option(help='Published name, local folder, or "config": a network from scratch.')
     ] = None,
     values: Values = None,
+    track: Track = None,
 ) -> None:
     """Fine-tune TrOCR, or train one from scratch; with a table model.lora, adapters of it."""
     with missing_extra("train"):
@@ -81,39 +90,40 @@ def ocr_teacher(
 
     chosen = changed(recipe, values, {} if base is None else {"model.base": base})
     task = TrOCRTask(chosen)
-    weights = _run(task, chosen, output)
+    weights = _run(task, chosen, output, track)
     typer.echo(f"Saved {write_best(task, weights, output / 'model')}", err=True)
 
 
 @app.command()
-def ocr_lora(
+def ocr_lora(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads them
     output: Output,
     data: Data,
     recipe: RecipePath = Path("recipes/ocr-lora.toml"),
     base: Annotated[Path | None, typer.Option(help="Weights (safetensors) to adapt; without: those shipped.")] = None,
     values: Values = None,
+    track: Track = None,
 ) -> None:
     """Train an adapter of the student for a style that it reads badly, from some hundred lines."""
     with missing_extra("train"):
         from pocai.training.lora import LoraTask, train_lora
         from pocai.training.lora_lines import Halves, held
         from pocai.training.progress import PrintedProgress
-        from pocai.training.tracker import CsvTracker
 
     chosen = changed(recipe, values, {} if base is None else {"model.base": str(base)})
     lines = checked_lines(data)
     task = LoraTask(chosen, Halves(held(lines.train), held(lines.validation)))
-    tracker = CsvTracker(output / "run")
+    tracker = tracker_of(output / "run", track)
     result = train_lora(chosen, output, task, tracker=tracker, progress=PrintedProgress())
     before, after = (rates["cer/new"] for rates in (result.card.before, result.card.after))
     typer.echo(f"Saved {result.folder}: error rate {before:.1%} without the adapter, {after:.1%} with it", err=True)
 
 
 @app.command()
-def document_base(
+def document_base(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads them
     output: Output,
     recipe: RecipePath = Path("recipes/document-base.toml"),
     values: Values = None,
+    track: Track = None,
     version: Annotated[str, typer.Option(help="Version that the model card names.")] = "0",
     measured: Annotated[int, typer.Option(min=1, help="Made documents on which each figure is measured.")] = 100,
 ) -> None:
@@ -121,7 +131,7 @@ def document_base(
     with missing_extra("train"):
         from pocai.training.document_model.layout_shipping import MADE
 
-    _ship_layout(changed(recipe, values), output, version, measured, MADE)
+    _ship_layout(_trained(changed(recipe, values), output, track), output, version, measured, MADE)
 
 
 @app.command()
@@ -132,6 +142,7 @@ def document_distil(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Ty
         Path | None, typer.Option(help="Folder of `pocai distill ensemble`; without: those that the recipe names.")
     ] = None,
     values: Values = None,
+    track: Track = None,
     version: Annotated[str, typer.Option(help="Version that the model card names.")] = "0",
     measured: Annotated[int, typer.Option(min=1, help="Made documents on which each figure is measured.")] = 100,
 ) -> None:
@@ -140,7 +151,7 @@ def document_distil(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Ty
         from pocai.training.document_model.layout_shipping import TAUGHT
 
     chosen = changed(recipe, values, {} if taught is None else {"data.taught": {str(taught): 1}})
-    _ship_layout(chosen, output, version, measured, TAUGHT)
+    _ship_layout(_trained(chosen, output, track), output, version, measured, TAUGHT)
 
 
 @app.command()
@@ -153,6 +164,7 @@ def document_llm(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer
     data: Annotated[Path | None, typer.Option(help="Folder of documents with their timetables.")] = None,
     fetch: Annotated[bool, typer.Option("--fetch", help="Fetch a published base that is not in the cache.")] = False,
     values: Values = None,
+    track: Track = None,
 ) -> None:
     """Train a language model (Llama, Mistral …) to read timetables; with a table model.lora, adapters of it."""
     with missing_extra("train"):
@@ -162,32 +174,32 @@ def document_llm(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer
     fixed = {"model.base": base, "data.folder": None if data is None else str(data)}
     chosen = changed(recipe, values, {key: value for key, value in fixed.items() if value is not None})
     task = LanguageTask(chosen, fetch=fetch)
-    folder = write_best(task, _run(task, chosen, output), output / "model")
+    folder = write_best(task, _run(task, chosen, output, track), output / "model")
     place = folder if task.model.lora is None else f"BASE+{folder}"
     typer.echo(f"Saved {folder}: POCAI_DOCUMENT_MODEL=language:{place} pocai extract …", err=True)
 
 
 @app.command()
-def document_lora(
+def document_lora(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads them
     output: Output,
     data: Annotated[Path, typer.Option(help="Folder of a school's documents with their corrected timetables.")],
     recipe: RecipePath = Path("recipes/document-lora.toml"),
     base: Annotated[Path | None, typer.Option(help="Weights (safetensors) to adapt; without: those shipped.")] = None,
     values: Values = None,
+    track: Track = None,
 ) -> None:
     """Train an adapter of the layout transformer for a school's style, from three to ten corrected timetables."""
     with missing_extra("train"):
         from pocai.training.document_model.labelled_documents import corrected_documents
         from pocai.training.document_model.layout_lora import LayoutLoraTask, train_layout_lora
         from pocai.training.progress import PrintedProgress
-        from pocai.training.tracker import CsvTracker
 
     chosen = changed(recipe, values, {} if base is None else {"model.base": str(base)})
     documents, left_out = corrected_documents(data, read_document(settings_with()), _tell_documents)
     for each in left_out:
         typer.echo(f"Left out: {each}", err=True)
     task = LayoutLoraTask(chosen, documents)
-    tracker = CsvTracker(output / "run")
+    tracker = tracker_of(output / "run", track)
     result = train_layout_lora(chosen, output, task, tracker=tracker, progress=PrintedProgress())
     before, after = (each["block_f1/new"] for each in (result.card.before, result.card.after))
     figures = f"block F1 of held-back documents {before:.3f} without the adapter, {after:.3f} with it"
@@ -256,6 +268,7 @@ def study(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads 
     trials: Annotated[int, typer.Option(min=1, help="Trials in all; those of earlier calls count.")] = 20,
     workers: Annotated[int, typer.Option(min=1, help="Processes that try recipes.")] = 1,
     values: Values = None,
+    track: Track = None,
 ) -> None:
     """Look for a better recipe: an Optuna study that can be interrupted, continued and shared."""
     with missing_extra("train"):
@@ -263,11 +276,17 @@ def study(  # noqa: PLR0913, PLR0917 -- one parameter an option, as Typer reads 
         from pocai.training.trained_score import TrainedScore
         from pocai.training.tune import StudyPlan, tune
 
-    plan = StudyPlan(output / "study.journal", trials, workers=workers)
-    objective = TrainedScore(output / "trials")
-    found = tune(objective, changed(recipe, values), read_space(space), plan, _tell_trials)
-    for path in found.write(output):
-        typer.echo(f"Saved {path}", err=True)
+    plan, chosen, wide = (
+        StudyPlan(output / "study.journal", trials, workers=workers),
+        changed(recipe, values),
+        read_space(space),
+    )
+    with tracked_study(output, track, chosen, wide.fingerprint) as (trackers, tracker):
+        objective = TrainedScore(output / "trials", trackers=trackers)
+        found = tune(objective, chosen, wide, plan, _tell_trials)
+        for path in found.write(output):
+            tracker.artefact(path)
+            typer.echo(f"Saved {path}", err=True)
 
 
 def checked_lines(folder: Path) -> Split[Any]:
@@ -314,23 +333,27 @@ def changes(values: list[str]) -> dict[str, Any]:
     return found
 
 
-def _run(task: Task[Any], recipe: Recipe, output: Path) -> Path:
+def _run(task: Task[Any], recipe: Recipe, output: Path, track: bool | None) -> Path:
     """Train, telling progress on standard error; gives back the best weights."""
     from pocai.training.loop import train
     from pocai.training.progress import PrintedProgress
-    from pocai.training.tracker import CsvTracker
 
-    outcome = train(task, recipe, output, tracker=CsvTracker(output), progress=PrintedProgress())
+    outcome = train(task, recipe, output, tracker=tracker_of(output, track), progress=PrintedProgress())
     typer.echo(f"{outcome.steps} steps in {outcome.seconds:.0f} s, score {outcome.best_score:.4f}", err=True)
     return outcome.weights
 
 
-def _ship_layout(recipe: Recipe, output: Path, version: str, measured: int, trained_on: str) -> None:
-    """Train a layout transformer, and export it with its card."""
-    from pocai.training.document_model.layout_shipping import shipped_layout
+def _trained(recipe: Recipe, output: Path, track: bool | None) -> Path:
+    """As `_run`, with the task that the recipe names."""
     from pocai.training.tasks import task_of
 
-    weights = _run(task_of(recipe), recipe, output)
+    return _run(task_of(recipe), recipe, output, track)
+
+
+def _ship_layout(weights: Path, output: Path, version: str, measured: int, trained_on: str) -> None:
+    """Export a layout transformer with its card."""
+    from pocai.training.document_model.layout_shipping import shipped_layout
+
     typer.echo("Measuring on made documents that it was not trained on", err=True)
     file = shipped_layout(weights, output, version, measured, trained_on)
     typer.echo(f"Saved {file}: POCAI_DOCUMENT_MODEL=layout:{output} pocai extract …", err=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isfinite
 from pathlib import Path
 from threading import Thread
@@ -54,7 +54,8 @@ class StudyPlan:
 
     ``trials`` counts all that ended, in earlier calls too. ``storage`` is a file: SQLite with the ending ``.db`` or
     ``.sqlite``, otherwise Optuna's journal, the better one for many workers. ``workers`` are processes; each trains
-    with as many threads as the recipe says. With one worker the same ``seed`` gives the same trials.
+    with as many threads as the recipe says. With one worker the same ``seed`` gives the same trials. With the engine
+    "ray" they run on the cluster that this process is connected to, whose hosts must all see the file.
     """
 
     storage: Path
@@ -63,6 +64,7 @@ class StudyPlan:
     workers: int = 1
     pruner: Pruner = "median"
     seed: int = 0
+    engine: Literal["processes", "ray"] = "processes"
 
 
 Progress = Callable[[int, int], None]
@@ -99,6 +101,11 @@ class _Job:
 
 def _trials(job: _Job, count: int) -> Iterator[None]:
     """Run so many trials, in this process or in several."""
+    if job.plan.engine == "ray":
+        from pocai.training.cluster import repeated
+
+        yield from repeated(partial(_run, job), count, job.plan.workers, max(1, job.recipe.loop.threads))
+        return
     if job.plan.workers == 1:
         for _ in range(count):
             _run(job)

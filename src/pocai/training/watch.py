@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -24,6 +26,13 @@ class KnowsItsData(Protocol):
 
     @property
     def data_hash(self) -> str: ...
+
+
+@runtime_checkable
+class MakesSamples(Protocol):
+    """A task that shows what its trained network, of these ``weights``, does; gives the files that it wrote."""
+
+    def samples(self, weights: Path, folder: Path) -> Sequence[Path]: ...
 
 
 class Watch:
@@ -49,7 +58,8 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self._run.weights.exists():
-            self._tracker.artefact(self._run.weights)
+            for path in (self._run.weights, *self._samples()):
+                self._tracker.artefact(path)
         ended: Status = "stopped early" if self._run.state.stopped else "finished"
         self._tracker.finish(ended if kind is None else "failed")
 
@@ -75,6 +85,13 @@ class Watch:
     def evaluated(self, metrics: dict[str, float]) -> None:
         """Tell what an evaluation found."""
         self._tracker.metrics(self._run.state.step, {f"evaluation/{name}": value for name, value in metrics.items()})
+
+    def _samples(self) -> Sequence[Path]:
+        """What the task shows, where somebody keeps it."""
+        task: object = self._run.task
+        if isinstance(self._tracker, NoTracker) or not isinstance(task, MakesSamples):
+            return ()
+        return task.samples(self._run.weights, self._run.weights.parent / "samples")
 
     def _mean(self, values: Tensor) -> Tensor:
         reduced: Tensor = self._run.accelerator.reduce(values, "mean")

@@ -25,6 +25,7 @@ from pocai.training.task import Share
 
 NAMES = ("event", "note", "title", "class", "teacher", "other")  # roles whose words may be any
 SMALL = np.array([number for number, letter in enumerate(CLASSES) if letter.islower()], np.uint8)
+SAMPLES = 3  # pages that are drawn at the end
 NEIGHBOURS = 16  # pages of like length from which the pages of a batch are drawn, as multiples of a batch
 
 
@@ -134,6 +135,15 @@ class LayoutTask:
     def evaluate(self, network: nn.Module) -> Mapping[str, float]:
         """As `wrong_shares`."""
         return wrong_shares(network, self.validation, self.data.batch)
+
+    def samples(self, weights: Path, folder: Path) -> Sequence[Path]:
+        """Pictures of the first pages to validate on, with what the trained network says of them."""
+        from pocai.training import checkpoints
+        from pocai.training.document_model.layout_samples import draw_samples
+
+        network = self.build()
+        checkpoints.load_network(network, checkpoints.read(weights).tensors, str(weights))
+        return draw_samples(network.eval(), self.validation[:SAMPLES], folder)
 
 
 def drawn(by_length: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
