@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from pocai.inference.rollout import Deployments
 from pocai.server.serve import Server
 from pocai.server.service import Service
 from pocai.settings import ServerSettings, Settings
@@ -64,9 +65,9 @@ def settings_for(folder: Path, **server: Any) -> Settings:
 
 
 @contextlib.contextmanager
-def running_service(settings: Settings) -> Iterator[Running]:
+def running_service(settings: Settings, deployments: Deployments | None = None) -> Iterator[Running]:
     """Serve in a thread until the block ends; the service is ready to read when the block begins."""
-    server = Server(settings)
+    server = Server(settings, deployments)
     loops: list[asyncio.AbstractEventLoop] = []
     faults: list[BaseException] = []
 

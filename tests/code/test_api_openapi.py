@@ -161,8 +161,8 @@ def alike(one: Any, other: Any) -> bool:
         return set(one) == set(other) and all(name in VARYING or alike(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(alike, one, other))
-    if isinstance(one, float):
-        return bool(one == pytest.approx(other, abs=1.0 if one > 1 else 0.02))
+    if isinstance(one, float) or (type(one) is int and one > 50):  # pixels: processors round networks differently
+        return bool(one == pytest.approx(other, abs=20.0 if one > 1 else 0.1))
     if isinstance(one, str) and "%" in one:
         return re.sub(r"[\d.]+%", "", one) == re.sub(r"[\d.]+%", "", other)
     return type(one) is type(other) and one == other

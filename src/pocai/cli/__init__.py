@@ -11,12 +11,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pocai.cli.batch import batch
 from pocai.cli.distill import app as distill
 from pocai.cli.doctor import doctor
+from pocai.cli.drift import app as drift
 from pocai.cli.evaluate import evaluate
 from pocai.cli.extract import extract
 from pocai.cli.features import app as features
+from pocai.cli.flow import app as flow
 from pocai.cli.keys import app as keys
+from pocai.cli.models import app as models
 from pocai.cli.serve import serve
 from pocai.cli.synth import app as synth
 from pocai.cli.train import app as train
@@ -24,8 +28,8 @@ from pocai.errors import PocaiError, fault
 
 EXIT_CODES = """
 Exit codes: 0 all done; 1 a fault in pocai; 2 a document or argument that cannot be used; 3 no timetable found;
-4 a model is missing or altered, or the feature store fails; 5 settings that cannot be used; 6 the service could not
-answer. Of several failures the highest counts.
+4 a model is missing, altered or refused, or the feature store or the registry fails; 5 settings that cannot be used;
+6 the service could not answer. Of several failures the highest counts.
 """
 
 app = typer.Typer(
@@ -38,11 +42,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=EXIT_CODES)(extract)
+app.command(epilog=EXIT_CODES)(batch)
 app.command()(evaluate)
 app.command()(doctor)
 app.command()(serve)
 app.add_typer(keys, name="keys")
 app.add_typer(features, name="features")
+app.add_typer(flow, name="flow")
+app.add_typer(models, name="models")
+app.add_typer(drift, name="drift")
 app.add_typer(synth, name="synth")
 app.add_typer(train, name="train")
 app.add_typer(distill, name="distill")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from pocai.cli.environment import missing_extra, server_settings
 
 if TYPE_CHECKING:
+    from pocai.inference.rollout import Deployments
     from pocai.settings import Settings
 
 
@@ -30,8 +32,21 @@ def serve(
     with missing_extra("server"):
         from pocai.server.serve import serve as run
 
+        deployments = _deployments(settings)
         _greet(settings)
-        run(settings)
+        run(settings, deployments)
+
+
+def _deployments(settings: Settings) -> Deployments | None:
+    """What is deployed in the registry, where the service is to read with that."""
+    if not settings.mlops.serve:
+        return None
+    from pocai.mlops.deployment import Deployments
+
+    with missing_extra("mlops"):
+        if find_spec("mlflow") is None:  # it takes seconds to import, and the service does that in the background
+            raise ModuleNotFoundError(name="mlflow")
+    return Deployments(settings.mlops)
 
 
 def _greet(settings: Settings) -> None:

@@ -87,10 +87,16 @@ class VerdictAnswer(Answer):
 
 
 class ModelsUsed(Answer):
-    """Which models made a result; ``ocr`` is null where no page had to be read."""
+    """Which models made a result; ``ocr`` is null where no page had to be read.
+
+    ``failed`` is the document model that could not read the document, so that another one had to. ``versions`` are
+    those of the registry that read; a part that is not named was read by what is shipped.
+    """
 
     ocr: str | None
     document: str
+    failed: str | None = None
+    versions: dict[str, int] = Field(default_factory=dict)
 
 
 class ExtractionResult(Answer):
@@ -122,7 +128,9 @@ class ExtractionResult(Answer):
             verdict=VerdictAnswer(decision=extraction.verdict.decision, reasons=extraction.verdict.reasons),
             warnings=extraction.warnings,
             models=ModelsUsed(
-                ocr=extraction.ocr[0].engine if extraction.ocr else None, document=extraction.document_model
+                ocr=extraction.ocr[0].engine if extraction.ocr else None,
+                document=extraction.document_model,
+                failed=extraction.failed,
             ),
             seconds={stage: round(seconds, 4) for stage, seconds in extraction.seconds.items()},
             pages=read_pages(extraction.document, extraction.ocr, extraction.sizes),
@@ -304,6 +312,38 @@ class ModelList(Answer):
     """All models of the catalogue."""
 
     models: tuple[ModelAnswer, ...]
+
+
+class TallyAnswer(Answer):
+    """What an arm did; ``p95`` are the seconds of its stage that 95 % of its readings stayed below, to 10 %."""
+
+    readings: int = 0
+    failures: int = 0
+    violations: int = 0
+    fields: int = 0
+    changed: int = 0
+    p95: float | None = None
+
+
+class TrialAnswer(Answer):
+    """An experiment; ``shadow`` sums up how a challenger in the shadow agrees with what users were given."""
+
+    id: str
+    mode: Literal["shadow", "canary"]
+    version: int
+    share: float
+    shadow: dict[str, float] | None = None
+
+
+class Deployment(Answer):
+    """What reads in one part of reading; a champion of null is the model that is shipped."""
+
+    name: str
+    champion: int | None
+    previous: int | None
+    trial: TrialAnswer | None
+    champion_tally: TallyAnswer = TallyAnswer()
+    challenger_tally: TallyAnswer = TallyAnswer()
 
 
 def read_pages(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -55,7 +55,8 @@ class Assembly:
     """Timetables, the model that made them, and why it was not the one asked for (None when it was).
 
     ``left_out`` tells what the model said and the pages do not. ``judge`` is the model that chose this one, if any;
-    ``by_school`` says that it would have chosen another one without the school's memory.
+    ``by_school`` says that it would have chosen another one without the school's memory. ``failed`` is the model that
+    could not read the document, if one could not.
     """
 
     timetables: tuple[Timetable, ...]
@@ -64,6 +65,7 @@ class Assembly:
     left_out: tuple[str, ...] = ()
     judge: str | None = None
     by_school: bool = False
+    failed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class RulesAndLayout:
             layout = self.layout.assemble(document)
             odds = shipped().odds(rules, layout, self.hours) if rules and layout else 0.0
         except ModelError as error:
-            return Assembly(rules, self.rules.name, f"{self.layout.name} failed: {error.code}")
+            reason = f"{self.layout.name} failed: {error.code}"
+            return Assembly(rules, self.rules.name, reason, failed=self.layout.name)
         if not layout:
             return Assembly(rules, self.rules.name, judge=self.name)
         if not rules:
@@ -107,8 +110,12 @@ class RulesAndLayout:
         return _adapted(self.layout, folder)
 
 
-def _rules_and_layout(hours: SchoolHours) -> DocumentModel:
-    return RulesAndLayout(_layout_of("", hours), RuleAssembler(hours), hours)
+def _rules_and_layout(hours: SchoolHours, folder: str = "") -> DocumentModel:
+    return RulesAndLayout(_layout_of(folder, hours), RuleAssembler(hours), hours)
+
+
+def _auto(folder: str, hours: SchoolHours, _: LanguageEndpoint) -> DocumentModel:
+    return _rules_and_layout(hours, folder)
 
 
 DOCUMENT_MODELS: dict[str, Callable[[SchoolHours], DocumentModel]] = {
@@ -128,6 +135,7 @@ def _language(folder: str, hours: SchoolHours, endpoint: LanguageEndpoint) -> Do
 
 # Models of one's own, from the folder that their name ends with ("language:FOLDER"; without one an endpoint is asked).
 FAMILIES: dict[str, Callable[[str, SchoolHours, LanguageEndpoint], DocumentModel]] = {
+    "auto": _auto,
     "layout": _layout,
     "language": _language,
 }
@@ -186,7 +194,8 @@ class DocumentService:
         try:
             asked = self._asked(document)
         except ModelError as error:
-            return self._by_rules(document, f"{self._model.name} failed: {error.code}")
+            assembly = self._by_rules(document, f"{self._model.name} failed: {error.code}")
+            return replace(assembly, failed=self._model.name)
         if asked.timetables:
             return Assembly(asked.timetables, self._model.name, left_out=tuple(map(str, asked.unsupported)))
         return self._by_rules(document, f"{self._model.name} found no timetable")

@@ -33,7 +33,8 @@ class Extraction:
 
     ``ocr`` is of the pages that had no text of their own, ``seconds`` by stage; ``sizes`` are width and height of each
     page as it was uploaded, in its own unit; ``document_model`` made the timetables. ``confidences`` are those of each
-    timetable's blocks: the probability that day, times and name are right, None where it was not calibrated.
+    timetable's blocks: the probability that day, times and name are right, None where it was not calibrated. ``failed``
+    is the document model that could not read it, where another one had to.
     """
 
     document: Document
@@ -46,6 +47,7 @@ class Extraction:
     sizes: tuple[tuple[float, float], ...] = ()
     document_model: str = ""
     confidences: tuple[tuple[float | None, ...], ...] = ()
+    failed: str | None = None
 
 
 def extract(source: bytes | Path, *, settings: Settings | None = None) -> tuple[Timetable, ...]:
@@ -100,6 +102,7 @@ def read(
         sizes,
         assembly.model,
         sure.blocks,
+        assembly.failed,
     )
 
 

@@ -14,6 +14,7 @@ from pocai import __version__
 from pocai.errors import PocaiError
 from pocai.inference.document_service import DocumentService
 from pocai.inference.feature_store_client import check_store
+from pocai.inference.rollout import Deployments
 from pocai.models import catalog
 from pocai.server.audit import Audit
 from pocai.server.failures import install_handlers
@@ -26,10 +27,14 @@ from pocai.server.openapi import describe
 from pocai.server.rates import Rates
 from pocai.server.redis_jobs import RedisJobs
 from pocai.server.requests import RequestLog
+from pocai.server.rollout_pool import RolloutPool
+from pocai.server.rollouts import Rollouts
 from pocai.server.routes import aliases, extractions, features, host, models, ocr, operations
+from pocai.server.routes import deployments as deployments_routes
 from pocai.server.runner import Runner
 from pocai.server.security import check_safe, protect
 from pocai.server.service import Service
+from pocai.server.shadow import Shadow
 from pocai.server.sqlite_jobs import SQLiteJobs
 from pocai.server.state import state_folder
 from pocai.server.tracing import Tracing, trace
@@ -44,8 +49,11 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 SUMMARY = "A school's timetable goes in, a correct week comes out, on your own machine."
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The service as an ASGI application. Raises ConfigurationError or UnknownModel for settings that will not do."""
+def create_app(settings: Settings, deployments: Deployments | None = None) -> FastAPI:
+    """The service as an ASGI application; with ``deployments`` it reads with what is deployed there.
+
+    Raises ConfigurationError or UnknownModel for settings that will not do.
+    """
     check_safe(settings)
     catalog.entry(settings.ocr_engine)
     check_store(settings.features)
@@ -55,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with running(settings, metrics, tracing) as service:
+            async with running(settings, metrics, tracing, deployments) as service:
                 app.state.service = service
                 yield
         except PocaiError as error:
@@ -72,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         telemetry=NO_TELEMETRY,
     )
-    for routes in (host, extractions, ocr, models, features, aliases, operations):
+    for routes in (host, extractions, ocr, models, deployments_routes, features, aliases, operations):
         app.include_router(routes.router)
     install_handlers(app)
     protect(app, settings)
@@ -83,7 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def running(settings: Settings, metrics: Metrics, tracing: Tracing) -> AsyncIterator[Service]:
+async def running(
+    settings: Settings, metrics: Metrics, tracing: Tracing, deployments: Deployments | None = None
+) -> AsyncIterator[Service]:
     """All parts of a service, started; stopped in the opposite order when it ends."""
     folder = state_folder(settings)
     async with AsyncExitStack() as stack:
@@ -97,7 +107,13 @@ async def running(settings: Settings, metrics: Metrics, tracing: Tracing) -> Asy
         pool = WorkerPool(settings, metrics)
         await pool.start()
         stack.push_async_callback(pool.close)
-        runner = Runner(store, RememberingPool(pool, memory), settings, metrics, tracing)
+        rollouts = Rollouts(deployments, folder, metrics.rollout, settings.mlops.refresh_seconds)
+        await rollouts.start()
+        stack.push_async_callback(rollouts.close)
+        shadow = Shadow(RememberingPool(pool, memory, learning=False), rollouts, settings.server.retention_hours)
+        stack.push_async_callback(shadow.close)
+        reading = RolloutPool(RememberingPool(pool, memory), rollouts, shadow)
+        runner = Runner(store, reading, settings, metrics, tracing)
         await runner.start()
         stack.push_async_callback(runner.close)
         janitor = Janitor(store, settings.server.host_application)
@@ -108,7 +124,7 @@ async def running(settings: Settings, metrics: Metrics, tracing: Tracing) -> Asy
         keys = key_store(settings)
         stack.callback(keys.close)
         audit = Audit(folder / "audit.jsonl")
-        yield Service(settings, store, pool, runner, keys, rates, audit, metrics, memory)
+        yield Service(settings, store, pool, runner, keys, rates, audit, metrics, memory, rollouts)
 
 
 def job_store(settings: Settings, folder: Path) -> JobStore:

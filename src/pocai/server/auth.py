@@ -35,6 +35,7 @@ __all__ = [
     "FeaturesUser",
     "HostCaller",
     "MetricsReader",
+    "ModelsDeployer",
     "ModelsReader",
     "Principal",
     "Scope",
@@ -169,6 +170,7 @@ async def authenticate_host(
 
 Extractor = Annotated[Principal, Security(authenticate, scopes=[Scope.EXTRACT])]
 ModelsReader = Annotated[Principal, Security(authenticate, scopes=[Scope.MODELS_READ])]
+ModelsDeployer = Annotated[Principal, Security(authenticate, scopes=[Scope.MODELS_DEPLOY])]
 MetricsReader = Annotated[Principal, Security(authenticate, scopes=[Scope.ADMIN])]
 FeaturesUser = Annotated[Principal, Security(authenticate, scopes=[Scope.FEATURES])]
 Admin = Annotated[Principal, Security(authenticate, scopes=[Scope.ADMIN])]

@@ -23,6 +23,8 @@ STATUS: tuple[tuple[type[errors.PocaiError], int], ...] = (  # the first that fi
     (errors.InputError, 422),
     (errors.NoTimetable, 422),
     (errors.UnknownModel, 404),
+    (errors.GateRefused, 409),
+    (errors.RegistryError, 503),
     (errors.FeatureStoreError, 503),
     (errors.NotAuthenticated, 401),
     (errors.NotAllowed, 403),

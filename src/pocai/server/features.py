@@ -136,16 +136,25 @@ def _decision(result: Mapping[str, Any]) -> object:
 
 
 class RememberingPool:
-    """A pool of reading processes whose tasks may name a school in their options: it is remembered around them."""
+    """A pool of reading processes whose tasks may name a school in their options: it is remembered around them.
 
-    def __init__(self, pool: WorkerPool, features: Features) -> None:
+    Where it is not ``learning``, schools are looked up, and nothing is learned.
+    """
+
+    def __init__(self, pool: WorkerPool, features: Features, *, learning: bool = True) -> None:
         self._pool = pool
         self._features = features
+        self._learning = learning
 
     @property
     def size(self) -> int:
         """How many processes there are."""
         return self._pool.size
+
+    @property
+    def idle(self) -> bool:
+        """Whether a process has nothing to do."""
+        return self._pool.idle
 
     async def run(self, task: Task, progress: Progress | None = None) -> Frame:
         """As `WorkerPool.run`; the name of the school stays here."""
@@ -154,7 +163,9 @@ class RememberingPool:
         if school is None or task.kind != "extract" or not self._features.on:
             return await self._pool.run(replace(task, options=options), progress)
         memory = await self._features.recall(school)
-        task = replace(task, options={**options, "memory": memory, "features": True})
+        task = replace(task, options={**options, "memory": memory, "features": self._learning})
+        if not self._learning:
+            return await self._pool.run(task, progress)
         frame = await self._pool.run(task, progress, lambda more: self._features.write(school, document, more))
         self._features.learn(school, frame.head)
         return frame

@@ -31,8 +31,11 @@ class Order:
     seconds: float | None = None
 
 
-def job_for(document: bytes, order: Order, settings: Settings) -> Job:
-    """The job that reads a document. Raises LimitExceeded or UnreadableDocument for a size that cannot be taken."""
+def job_for(document: bytes, order: Order, settings: Settings, rollout: str = "") -> Job:
+    """The job that reads a document; ``rollout`` is the revision of what is deployed.
+
+    Raises LimitExceeded or UnreadableDocument for a size that cannot be taken.
+    """
     largest = settings.limits.max_bytes
     if len(document) > largest:
         raise LimitExceeded(f"the document has {len(document)} bytes, more than {largest}", mend="Send a smaller file")
@@ -45,13 +48,18 @@ def job_for(document: bytes, order: Order, settings: Settings) -> Job:
         tenant=order.tenant,
         kind=order.kind,
         priority=order.priority,
-        fingerprint=fingerprint(sha256, order, settings),
+        fingerprint=fingerprint(sha256, order, settings, rollout),
         sha256=sha256,
         size=len(document),
         created=now,
         deadline=now + _seconds(order, settings),
         name=order.name,
-        options={"engine": order.engine or settings.ocr_engine, **_remembered(sha256, order, settings), **carrier()},
+        options={
+            "engine": order.engine or settings.ocr_engine,
+            **_remembered(sha256, order, settings),
+            **({"unit": _unit(sha256, order)} if rollout else {}),
+            **carrier(),
+        },
     )
 
 
@@ -62,6 +70,11 @@ def _remembered(sha256: str, order: Order, settings: Settings) -> dict[str, str]
     return {"school": school_of(order.tenant, order.school), "document": sha256}
 
 
+def _unit(sha256: str, order: Order) -> str:
+    """Whose documents the same arm of a trial reads: a school's, or else those of the same content."""
+    return sha256 if order.school is None else school_of(order.tenant, order.school)
+
+
 def _seconds(order: Order, settings: Settings) -> float:
     """Seconds until a job is given up; without its own deadline one in the backlog may wait as long as it is kept."""
     longest = settings.server.request_seconds
@@ -70,7 +83,7 @@ def _seconds(order: Order, settings: Settings) -> float:
     return settings.server.retention_hours * 3600 if order.priority is Priority.BACKLOG else longest
 
 
-def fingerprint(sha256: str, order: Order, settings: Settings) -> str:
+def fingerprint(sha256: str, order: Order, settings: Settings, rollout: str = "") -> str:
     """A name for everything that decides a result: content, task, version, models and settings (SHA-256)."""
     decisive = {
         "content": sha256,
@@ -83,6 +96,7 @@ def fingerprint(sha256: str, order: Order, settings: Settings) -> str:
         "limits": settings.limits.model_dump(mode="json"),
         "quality": settings.quality.model_dump(mode="json"),
         "school": order.school,
+        "rollout": rollout,
         "remembered": settings.features.kind != "none" and settings.features.in_extraction,
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

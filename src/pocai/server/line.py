@@ -22,6 +22,11 @@ class Line(Generic[T]):
         self._numbers = itertools.count()
         self._closed = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether something is free, so that nobody waits."""
+        return bool(self._free)
+
     async def take(self, *, urgent: bool) -> T:
         """A free thing. Raises Unavailable when the line is closed."""
         if self._closed:

@@ -18,6 +18,7 @@ from pocai.inference.document_service import DOCUMENT_MODELS
 from pocai.models.catalog import ENGINES
 from pocai.server.feature_metrics import FeatureMetrics
 from pocai.server.jobs import Job, Priority
+from pocai.server.rollout_metrics import RolloutMetrics
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 WorkerEvent = Literal["started", "lost", "stopped", "recycled"]
@@ -61,6 +62,7 @@ class Metrics:
         self._gate_routes = self._counter("host_gate_routes", "Answers of the host's quality gate", "route")
         self._results = self._counter("results", "Results by what made them", "task", "model", "model_version")
         self.features = FeatureMetrics(self._registry)
+        self.rollout = RolloutMetrics(self._registry)
         self._gauge("build_info", "The version that runs", "version").labels(__version__).set(1)
         ProcessCollector(registry=self._registry)
         self._begin_at_zero()

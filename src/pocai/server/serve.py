@@ -8,6 +8,7 @@ from types import FrameType
 
 import uvicorn
 
+from pocai.inference.rollout import Deployments
 from pocai.server.app import create_app
 from pocai.server.logs import configure
 from pocai.settings import Settings
@@ -18,13 +19,13 @@ MARGIN = 5.0  # seconds that answers may take on their way out after the grace
 class Server(uvicorn.Server):
     """uvicorn's server that, told to stop, has the runner end or hand back its jobs while connections stay open."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, deployments: Deployments | None = None) -> None:
         self._settings = settings
         self._draining: asyncio.Task[None] | None = None
         server = settings.server
         super().__init__(
             uvicorn.Config(
-                create_app(settings),
+                create_app(settings, deployments),
                 host=server.host,
                 port=server.port,
                 log_config=None,
@@ -64,8 +65,11 @@ class Server(uvicorn.Server):
             self._draining = asyncio.create_task(service.runner.drain(self._settings.server.grace_seconds))
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigurationError for settings that are not safe or cannot be used."""
+def serve(settings: Settings, deployments: Deployments | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, with what is deployed in ``deployments`` or else with what is shipped.
+
+    Raises ConfigurationError for settings that are not safe or cannot be used.
+    """
     configure(settings)
-    server = Server(settings)
+    server = Server(settings, deployments)
     server.run()

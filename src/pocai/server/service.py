@@ -15,6 +15,7 @@ from pocai.server.jobs import JobStore
 from pocai.server.keys import KeyStore
 from pocai.server.metrics import Metrics
 from pocai.server.rates import Rates
+from pocai.server.rollouts import Rollouts, nothing_deployed
 from pocai.server.runner import Runner
 from pocai.server.workers import WorkerPool
 from pocai.settings import FeatureSettings, Settings
@@ -33,6 +34,7 @@ class Service:
     audit: Audit
     metrics: Metrics
     features: Features = field(default_factory=partial(Features, FeatureSettings()))
+    rollouts: Rollouts = field(default_factory=nothing_deployed)
 
 
 def service_of(connection: HTTPConnection) -> Service:

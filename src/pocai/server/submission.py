@@ -125,7 +125,9 @@ async def hand_in(call: Call, submission: Submission) -> Job:
         school=submission.school,
         seconds=upload.wishes.deadline,
     )
-    job = await asyncio.to_thread(job_for, upload.document, order, settings)  # a hash of fifty megabytes takes its time
+    rollout = call.service.rollouts.revision
+    # a hash of fifty megabytes takes its time
+    job = await asyncio.to_thread(job_for, upload.document, order, settings, rollout)
     if submission.key is None:
         return await _submit(call, job, upload.document)
     job = replace(job, id=_id_of(call.principal.tenant, submission.key))

@@ -40,6 +40,7 @@ from pocai.feature_store.features import Subject
 from pocai.inference import pipeline
 from pocai.inference.answers import ExtractionResult, ReadResult, SchoolAnswer, read_pages
 from pocai.inference.lessons import rows_of
+from pocai.inference.registered_models import with_models
 from pocai.models import catalog
 from pocai.server.frames import BrokenFrame, Frame, read_frame
 from pocai.settings import Limits, Settings
@@ -129,6 +130,8 @@ def perform(frame: Frame, settings: Settings, say: Say) -> Iterable[Frame]:
         catalog.entry(engine)  # also where no page will have to be read
         adapter = settings.ocr_adapter if engine == settings.ocr_engine else None  # it is one for that engine
         settings = settings.model_copy(update={"ocr_engine": engine, "ocr_adapter": adapter})
+    if models := options.get("models"):
+        settings = with_models(settings, models, tuple(options.get("trusted", ())))
 
     def tell(stage: str, share: float) -> None:
         say(Frame({"progress": [stage, share]}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import sys
@@ -49,13 +50,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a process is to do, within ``seconds`` from now, waiting included; ``urgent`` ones need not queue."""
+    """What a process is to do, within ``seconds`` from now, waiting included; ``urgent`` ones need not queue.
+
+    ``working`` bounds the seconds that the process itself may take.
+    """
 
     kind: str
     options: dict[str, Any]
     parts: tuple[bytes, ...]
     seconds: float
     urgent: bool = False
+    working: float = math.inf
 
 
 class _Died(Exception):
@@ -181,6 +186,11 @@ class WorkerPool:
         return bool(self._loaded)
 
     @property
+    def idle(self) -> bool:
+        """Whether a process has nothing to do."""
+        return self._line.idle
+
+    @property
     def pids(self) -> tuple[int, ...]:
         """The processes that have loaded their models."""
         return tuple(process.pid for process in self._loaded)
@@ -218,7 +228,7 @@ class WorkerPool:
             raise _late(0.0)
         end = asyncio.get_running_loop().time() + task.seconds
         process = await self._take(task)
-        seconds = min(end - asyncio.get_running_loop().time(), self._limits.wall_seconds)
+        seconds = min(end - asyncio.get_running_loop().time(), self._limits.wall_seconds, task.working)
         question = Frame({"task": task.kind, "options": task.options}, task.parts)
         clock = asyncio.timeout(seconds)
         try:

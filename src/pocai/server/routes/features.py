@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pocai.errors import BadRequest, NotAllowed, NotFound
 from pocai.inference.answers import DocumentFeatures, Forgotten, SchoolAnswer
 from pocai.inference.feature_store_client import FeatureStoreClient
-from pocai.inference.lessons import Lesson, document_key
+from pocai.inference.lessons import Lesson, changes, document_key
 from pocai.server.auth import FeaturesUser, Principal, Scope
 from pocai.server.features import school_of
 from pocai.server.problems import problems
@@ -149,7 +149,10 @@ async def correct(visit: VisitDep, school: SchoolPath, correction: Correction) -
     lesson = Lesson(
         visit.school(school), correction.timetables, corrected=True, read=correction.read, adapter=correction.adapter
     )
-    return SchoolAnswer.of(await visit.ask("correct", lambda client: client.learn(lesson)))
+    remembered = await visit.ask("correct", lambda client: client.learn(lesson))
+    if correction.read:
+        visit.service.rollouts.corrected(lesson.school, *changes(correction.read, correction.timetables))
+    return SchoolAnswer.of(remembered)
 
 
 @router.delete(

@@ -300,7 +300,8 @@ async def _submitted(call: Call, source: Source) -> str:
     """The id of the job that reads a document: one that is there already, or a new one."""
     service = call.service
     order = Order(call.principal.tenant, priority=Priority.HOST)
-    job = await asyncio.to_thread(job_for, source.file.content, order, service.settings)
+    rollout = service.rollouts.revision
+    job = await asyncio.to_thread(job_for, source.file.content, order, service.settings, rollout)
     async with call.desk.turn(f"{job.tenant} {job.fingerprint}"):
         found = await service.store.find(job.tenant, job.fingerprint)
         if found is not None and _is_shared(found):
