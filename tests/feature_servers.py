@@ -59,7 +59,8 @@ def s3_server() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     try:
-        fsspec.filesystem("s3", **s3_options(f"http://{host}:{port}")).mkdir("features")
+        files = fsspec.filesystem("s3", **s3_options(f"http://{host}:{port}"))
+        files.makedirs("features", exist_ok=True)  # all such servers of a process share one memory
         yield f"http://{host}:{port}"
     finally:
         server.stop()

@@ -2,9 +2,8 @@
 
 Steps that cost much are cached by the content of all that goes in (recipe, data, code): a workflow that was killed goes
 on where it was, and the same one done again does nothing twice. Results are kept as plain JSON, not as pickles.
+Annotations are not postponed here: Prefect makes parameters of them.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence

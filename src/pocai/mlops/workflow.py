@@ -121,12 +121,11 @@ def serve_flow(name: str, parameters: FlowParameters, cron: str | None) -> None:
     from pocai.mlops import flows
 
     flow = getattr(flows, name)
-    given = {"parameters": parameters.model_dump(mode="json")}
     try:
         flow.serve(
             name="pocai",
             cron=cron,
-            parameters=given,
+            parameters={"plan": parameters.model_dump(mode="json")},
             print_starting_message=False,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
