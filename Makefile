@@ -15,7 +15,7 @@ demo: $(CORE) ## read the bundled timetable, print its week, write out/demo.png 
 	@$(BIN)/pocai extract src/pocai/assets/demo/demo.png -o out --format table --format overlay --format ics
 
 test: $(DEV) ## all tests, with the coverage gate of 85 %
-	@$(BIN)/python -m pytest -n $(WORKERS) --cov=pocai --cov-report=term --cov-fail-under=85
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --cov=pocai --cov-report=term --cov-fail-under=85
 
 check: $(DEV) ## everything that CI and pre-commit run: lint, format, types, layers, tests
 	@$(BIN)/ruff check .

@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_adapters import Matrices, adapter_folder, matrices
 from made_packages import sha256, tensors
 from mlflow_server import empty_mlflow_tables, mlops_settings  # noqa: F401 - fixtures
-from numpy.typing import NDArray
 
 from pocai.errors import ModelError, UntrustedModel
 from pocai.mlops.registry import Registry
-from pocai.models.adapter import RUNTIME, TENSORS, write_runtime_adapter
+from pocai.models.adapter import RUNTIME, TENSORS
 from pocai.models.adapter_card import CARD, AdapterCard, sha256_of
 from pocai.models.adapter_package import MATRICES, portable, usable
 from pocai.models.package import checked, pack
 from pocai.settings import MlopsSettings
 
-Matrices = dict[str, NDArray[np.float32]]
-
-
-def matrices() -> Matrices:
-    random = np.random.default_rng(7)
-    shapes = {"a.lora_A": (7, 3), "a.lora_B": (3, 5), "head.lora_A": (3, 4, 1, 1), "ü": (0, 2)}
-    return {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-
 
 @pytest.fixture(name="adapter")
 def an_adapter(tmp_path: Path) -> Path:
     """As training writes it."""
-    folder = tmp_path / "school"
-    folder.mkdir()
-    (folder / TENSORS).write_bytes(tensors())
-    write_runtime_adapter(matrices(), folder / RUNTIME)
-    origin = {"base_sha256": "b" * 64, "rank": 3, "alpha": 3, "targets": ["head"], "lines": 9, "data_sha256": "d" * 64}
-    own = {"name": "school", "licence": "own", "parameters": 9, "share": 0.1, "created": date(2026, 1, 2)}
-    digests = {"sha256": sha256_of(folder / RUNTIME), "tensors_sha256": sha256(tensors())}
-    results = {"before": {"slot": 0.5}, "after": {"slot": 0.75}}
-    AdapterCard.model_validate({**origin, **own, **digests, **results}).write(folder)
-    return folder
+    return adapter_folder(tmp_path / "school")
 
 
 def runtime_matrices(folder: Path) -> Matrices:

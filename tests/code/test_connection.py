@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from mlflow_server import empty_mlflow_tables, mlops_settings  # noqa: F401 - fi
 from registries import a_registry  # noqa: F401 - a fixture
 
 from pocai.errors import ConfigurationError, RegistryError
-from pocai.mlops.connection import connect, own_folder
+from pocai.mlops.connection import DATABASE, connect, own_folder
 from pocai.mlops.registry import Registry
 from pocai.settings import MlopsSettings
 
@@ -83,3 +84,18 @@ def test_a_database_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
     with pytest.raises(RegistryError, match="cannot be reached, or refuses"):
         connect(MlopsSettings(folder=tmp_path))
+
+
+def test_a_database_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
+    settings = MlopsSettings(folder=tmp_path)
+    program = (
+        "import os, signal, threading, time, sys; from pathlib import Path; from pocai.mlops.connection import connect;"
+        "from pocai.settings import MlopsSettings; folder = Path(sys.argv[1]);"
+        "threading.Thread(target=lambda: connect(MlopsSettings(folder=folder)), daemon=True).start()\n"
+        "while not any(each.stat().st_size > 100_000 for each in folder.glob('*mlflow.db')): time.sleep(0.002)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / DATABASE).exists()
+    assert connect(settings).search_experiments(max_results=1)

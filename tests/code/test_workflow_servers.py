@@ -1,8 +1,9 @@
-"""The workflows on a real MLflow server with passwords and a real Prefect server: run from here, and served there."""
+"""Workflows on a real MLflow server with passwords and a real Prefect server: killed, run again, and served there."""
 
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -27,9 +28,10 @@ PATIENCE = 240.0  # seconds for what takes thirty on a quiet machine
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a workflow told at its end, and where it was run."""
+    """What a workflow told at its end and meanwhile, and where it was run."""
 
     told: dict[str, Any]
+    log: str
     desk: Path
     servers: dict[str, str]
 
@@ -45,10 +47,26 @@ def a_workflow_that_is_done(
         "POCAI_MLOPS__PASSWORD": PASSWORD,
         "PREFECT_API_URL": prefect_server.url,
     }
-    ended = done(desk, "flow", "run", NAME, "--smoke", "--json", **servers)
+    words = ("flow", "run", NAME, "--smoke", "--json")
+    _killed_while_it_trains(words, desk, servers)
+    ended = done(desk, *words, **servers)
     assert ended.returncode == 0, ended.stderr
     assert PASSWORD not in ended.stdout + ended.stderr
-    return Done(json.loads(ended.stdout), desk, servers)
+    return Done(json.loads(ended.stdout), ended.stderr, desk, servers)
+
+
+def _killed_while_it_trains(words: tuple[str, ...], desk: Path, servers: dict[str, str]) -> None:
+    log = desk / "killed.log"
+    with log.open("wb") as stream:
+        own = environment(desk, **servers)
+        process = subprocess.Popen(command(*words), cwd=desk, env=own, stdout=stream, stderr=stream)
+    until = time.monotonic() + PATIENCE
+    while not list(desk.glob("mlops/flows/*/run/checkpoints/*.safetensors")):
+        assert process.poll() is None, log.read_text(errors="replace")
+        assert time.monotonic() < until, log.read_text(errors="replace")
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture(name="serving")
@@ -73,7 +91,6 @@ def a_served_workflow(promoted: Done) -> Iterator[subprocess.Popen[bytes]]:
 def test_one_command_makes_a_signed_challenger_on_real_servers(mlflow_server: MlflowServer, promoted: Done) -> None:
     told = promoted.told
     assert [each["step"] for each in told["steps"]] == STEPS
-    assert not any(each["cached"] for each in told["steps"])
     assert told["gate"].startswith("passed")
     with Registry.open(mlflow_server.settings(promoted.desk / "mlops")) as registry:
         version = registry.get("layout", int(told["version"]))
@@ -83,13 +100,20 @@ def test_one_command_makes_a_signed_challenger_on_real_servers(mlflow_server: Ml
         assert registry.lineage(version).run["mlflow.runName"]
 
 
+def test_what_was_killed_goes_on_where_it_was(promoted: Done) -> None:
+    assert [each["step"] for each in promoted.told["steps"] if each["cached"]] == ["features"]
+    assert "pages for train" not in promoted.log
+    first, *_ = re.findall(r"^step (\d+)/12", promoted.log, re.MULTILINE)
+    assert int(first) > 4  # of the checkpoint
+
+
 def test_the_prefect_server_knows_all_of_it_and_no_password(prefect_server: PrefectServer, promoted: Done) -> None:
-    run = prefect_server.runs(NAME)[0]
     assert promoted.told["flow"] == NAME
+    _, run = prefect_server.runs(NAME)[:2]  # the first one was killed
     assert run["state_type"] == "COMPLETED"
     steps = prefect_server.steps(run["id"])
     assert len(steps) == len(STEPS)
-    assert set(steps.values()) == {"Completed"}
+    assert sorted(steps.values()) == ["Cached"] + ["Completed"] * (len(STEPS) - 1)
     assert PASSWORD not in json.dumps(run)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DATABASE, ARTEFACTS, LOCK = "mlflow.db", "artefacts", "connect.lock"
+SQLITE = "sqlite:///"
 AUTH = "pocai"  # under which MLflow knows who brings the password
 ENVIRONMENT: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -59,15 +60,30 @@ def connect(settings: MlopsSettings) -> MlflowClient:
     # Two processes that make the tables of one database at a time would both fail: so one after the other.
     with answered(), locked(own_folder(settings) / LOCK), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        _make_tables(place)
         client = MlflowClient(place, place)
         client.search_experiments(max_results=1)
     return client
 
 
+def _make_tables(place: str) -> None:
+    """Make a database in a file that is not there yet, whole or not at all: MLflow cannot go on with half of one."""
+    from mlflow import MlflowClient
+
+    database = Path(place.removeprefix(SQLITE))
+    if not place.startswith(SQLITE) or database.exists():
+        return
+    draft = database.with_name(f".{database.name}")
+    for each in (draft, draft.with_name(f"{draft.name}-journal")):
+        each.unlink(missing_ok=True)
+    MlflowClient(SQLITE + str(draft), SQLITE + str(draft)).search_experiments(max_results=1)
+    draft.rename(database)
+
+
 def tracking_uri(settings: MlopsSettings) -> str:
     """Where runs and models are kept. Raises ConfigurationError where it is no server or file, or holds a password."""
     if settings.tracking is None:
-        return f"sqlite:///{own_folder(settings) / DATABASE}"
+        return SQLITE + str(own_folder(settings) / DATABASE)
     parts = urlsplit(settings.tracking)
     if parts.scheme not in {"http", "https", "sqlite"}:
         what = f"POCAI_MLOPS__TRACKING names {parts.scheme or 'no'!r} address"

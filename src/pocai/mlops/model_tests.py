@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Group: TypeAlias = Literal["invariance", "direction", "minimum function"]
 Assemble: TypeAlias = Callable[[Document], tuple[Timetable, ...]]
 
-# What is asked for is a little below what the shipped models do (docs/MLOPS.md).
+# What is asked for is a little below what the shipped models do; the gate's report has their figures.
 AGREE = {"a wider margin": 0.99, "a larger page": 0.99, "another order of lines": 0.95, "no accents": 0.95}
 AGREE_IN_CAPITALS = 0.8  # capitals are a sign of headings
 FOLLOW = 0.9  # share of the changed pages, or lines, on which exactly that follows which must
